@@ -1,0 +1,1 @@
+"""FACS names and maps, face models, rig evaluation, regions, gaze, prompts and art priors."""
