@@ -79,7 +79,7 @@ def components(triangles: Int, count: int) -> NDArray[np.int64]:
 def cotangent_laplacian(vertices: Float, triangles: Int) -> csr_matrix:
     """[V, V] symmetric, rows summing to zero, positive semi-definite: L @ f is the integrated -div grad f.
 
-    Cotangents are clipped to 0.01..100, so that slivers and obtuse corners do not spoil a solve.
+    Cotangents are clipped to -100..100, so that slivers without area do not spoil a solve.
     Source: Pinkall and Polthier 1993.
     """
     count = len(vertices)
@@ -88,7 +88,7 @@ def cotangent_laplacian(vertices: Float, triangles: Int) -> csr_matrix:
         a, b, c = (triangles[:, (i + k) % 3] for k in range(3))  # the angle at a faces edge b-c
         u, v = vertices[b] - vertices[a], vertices[c] - vertices[a]
         sine = np.linalg.norm(np.cross(u, v), axis=1)
-        weight = 0.5 * np.clip((u * v).sum(axis=1) / np.maximum(sine, 1e-30), 0.01, 100.0)
+        weight = 0.5 * np.clip((u * v).sum(axis=1) / np.maximum(sine, 1e-30), -100.0, 100.0)
         rows, columns = np.concatenate([b, c, b, c]), np.concatenate([c, b, b, c])
         values = np.concatenate([-weight, -weight, weight, weight])
         laplacian = laplacian + coo_matrix((values, (rows, columns)), shape=(count, count)).tocsr()

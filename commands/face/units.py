@@ -1,0 +1,140 @@
+"""The 53 + 8 shapes of the baked head, composed from MakeHuman's face units by smooth spatial splitting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, diags_array
+
+from refa_cli.commands.face.head import LIP_RINGS_INWARD, Head
+from refa_cli.commands.face.lids import closing, keep_clear
+from refa_cli.commands.face.makehuman import Targets
+from refa_cli.commands.face.rings import Opening
+from refa_cli.face.shapes import ALL
+from refa_cli.face.splitting import left_weight, split_left_right, split_quarters
+
+Float = NDArray[np.float64]
+
+# refa shape without its side <- ARKit unit without its side, where the unit already comes per side.
+SIDED = {
+    "BrowLowerer": "browDown", "CheekRaiser": "cheekSquint", "Dimpler": "mouthDimple", "LidTightener": "eyeSquint",
+    "LipCornerDepressor": "mouthFrown", "LipCornerPuller": "mouthSmile", "LipPressor": "mouthPress",
+    "LipStretcher": "mouthStretch", "LowerLipDepressor": "mouthLowerDown", "NoseWrinkler": "noseSneer",
+    "OuterBrowRaiser": "browOuterUp", "UpperLidRaiser": "eyeWide", "UpperLipRaiser": "mouthUpperUp",
+}  # fmt: skip
+MIDLINE = {
+    "ChinRaiserB": "mouthShrugLower", "ChinRaiserT": "mouthShrugUpper", "JawDrop": "jawOpen", "JawThrust": "jawForward",
+    "JawSidewaysLeft": "jawLeft", "JawSidewaysRight": "jawRight", "LipsToward": "mouthClose",
+    "MouthLeft": "mouthLeft", "MouthRight": "mouthRight",
+}  # fmt: skip
+SPLIT = {"CheekPuff": "cheekPuff", "InnerBrowRaiser": "browInnerUp", "LipPucker": "mouthPucker"}
+ROLLED = {"LipSuckB": "mouthRollLower", "LipSuckT": "mouthRollUpper"}
+LOOKS = {"Down": ("Down", "Down"), "Up": ("Up", "Up"), "Left": ("Out", "In"), "Right": ("In", "Out")}  # left eye, right
+
+BLEND = {"CheekPuff": 0.030, "InnerBrowRaiser": 0.024}
+"""Width of the blend across the midline, metres; LIP_BLEND for all others."""
+LIP_BLEND = 0.016
+TIGHTEN_HEIGHT, TIGHTEN_WIDTH = 0.42, 0.12
+"""LipTightener (FACS 23): the share by which the red of the lips gets lower and narrower."""
+MOUTH_GAP = 0.0001
+LID_GAP = 0.0001
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """What composing shapes needs of the mean head: vertices [V, 3], eye centres [2, 3], radii [2], openings."""
+
+    head: Head
+    vertices: Float
+    centers: Float
+    radii: Float
+    lids: tuple[Opening, Opening]
+    lips: Opening
+
+
+def compose(anatomy: Anatomy, targets: Targets, scale: float) -> Float:
+    """All 61 displacements [61, V, 3] at 1.0, metres, in the order of `refa_cli.face.shapes.ALL`."""
+
+    def unit(name: str) -> Float:
+        return scale * anatomy.head.displacement(targets[f"arkit/{name}"])
+
+    x = anatomy.vertices[:, 0]
+    shapes: dict[str, Float] = {name: unit(source) for name, source in MIDLINE.items()}
+    for name, source in SIDED.items():
+        whole = unit(source + "Left") + unit(source + "Right")
+        shapes[name + "L"], shapes[name + "R"] = split_left_right(whole, x, LIP_BLEND)
+    for name, source in SPLIT.items():
+        shapes[name + "L"], shapes[name + "R"] = split_left_right(unit(source), x, BLEND.get(name, LIP_BLEND))
+    for name, source in ROLLED.items():
+        left, right = split_left_right(unit(source), x, LIP_BLEND)
+        shapes[f"LipSuckL{name[-1]}"], shapes[f"LipSuckR{name[-1]}"] = left, right
+    for quarter, part in split_quarters(unit("mouthFunnel"), x, LIP_BLEND, upper_lip(anatomy)).items():
+        shapes["LipFunneler" + quarter] = part
+    shapes["LipTightenerL"], shapes["LipTightenerR"] = split_left_right(tightened(anatomy), x, LIP_BLEND)
+    for side, index in (("L", 0), ("R", 1)):
+        shapes["EyesClosed" + side] = closing(anatomy.lids[index], anatomy.vertices, anatomy.centers[index])
+        for way, sources in LOOKS.items():
+            word = "Left" if side == "L" else "Right"
+            shapes[f"EyesLook{way}{side}"] = unit(f"eyeLook{sources[index]}{word}")
+    return np.stack([cleaned(anatomy, name, shapes) for name in ALL])
+
+
+def cleaned(anatomy: Anatomy, name: str, shapes: dict[str, Float]) -> Float:
+    """The shape with lids off the eyeball and neither lids nor lips through one another at 1.0.
+
+    LipsToward acts on an open jaw and is judged there.
+    """
+    base = anatomy.vertices + (shapes["JawDrop"] if name == "LipsToward" else 0)
+    shape = shapes[name].copy()
+    for _ in range(3):
+        for lids, center, radius in zip(anatomy.lids, anatomy.centers, anatomy.radii, strict=True):
+            shape += _where_moved(shape, lids.meet(base + shape, LID_GAP, only_crossed=True))
+            shape += _where_moved(shape, keep_clear(lids, base + shape, center, radius))
+        shape += _where_moved(shape, anatomy.lips.meet(base + shape, MOUTH_GAP, only_crossed=True))
+    return shape
+
+
+def _where_moved(shape: Float, correction: Float) -> Float:
+    """A correction is part of a shape only where the shape acts."""
+    moved = np.linalg.norm(shape, axis=1, keepdims=True)
+    return correction * np.clip(moved / 1e-4, 0, 1)
+
+
+def upper_lip(anatomy: Anatomy) -> Float:
+    """The upper lip's share of every vertex [V], 0..1: by side of the mouth's rings, by height beyond them."""
+    rings = anatomy.lips.rings.vertices
+    seam = anatomy.vertices[rings[anatomy.lips.margin], 1].mean()
+    share = left_weight(anatomy.vertices[:, 1] - seam, 0.012)
+    fixed = np.zeros(len(share), bool)
+    for columns, value in ((anatomy.lips.upper, 1.0), (anatomy.lips.whole_lower, 0.0)):
+        share[rings[:, columns]] = value
+        fixed[rings[:, columns]] = True
+    smooth = neighbour_mean(anatomy.head.triangles, len(share))
+    for _ in range(4):
+        share = smooth @ share
+    return np.clip(share, 0.0, 1.0)
+
+
+def tightened(anatomy: Anatomy) -> Float:
+    """LipTightener on both sides: the red of the lips drawn towards the lip line and narrowed."""
+    rings = anatomy.lips.rings.vertices
+    out = np.zeros_like(anatomy.vertices)
+    line = anatomy.vertices[rings[anatomy.lips.margin]]
+    for ring in range(len(rings)):
+        beyond = (ring - LIP_RINGS_INWARD) / (len(rings) - 1 - LIP_RINGS_INWARD)
+        fade = 0.5 + 0.5 * np.cos(np.pi * np.clip(beyond, 0, 1))
+        towards = line - anatomy.vertices[rings[ring]]
+        towards[:, 0] = 0
+        out[rings[ring]] = TIGHTEN_HEIGHT * fade * towards
+        out[rings[ring], 0] = -TIGHTEN_WIDTH * fade * anatomy.vertices[rings[ring], 0]
+    return out
+
+
+def neighbour_mean(triangles: NDArray[np.int64], count: int) -> coo_array:
+    """The sparse matrix [V, V] that averages each vertex with its neighbours."""
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    i, j = np.concatenate([edges, edges[:, ::-1], np.repeat(np.arange(count)[:, None], 2, 1)]).T
+    matrix = coo_array((np.ones(len(i)), (i, j)), shape=(count, count)).tocsr()
+    return diags_array(1.0 / np.asarray(matrix.sum(1)).ravel()) @ matrix

@@ -1,0 +1,75 @@
+"""One expression of a person whose neutral is known: pose and weights, then refinement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refa_cli.commands.fit_rig.fuse import rigid
+from refa_cli.commands.fit_rig.linear import LinearFace, fit
+from refa_cli.commands.fit_rig.person import Parts, Person, Tidy
+from refa_cli.commands.fit_rig.refine import Refiner
+from refa_cli.commands.fit_rig.target import Target
+from refa_cli.face.shapes import EXPRESSIONS
+from refa_cli.formats.face import FaceModel
+
+Float = NDArray[np.float64]
+
+EXPECTED_SIGMA, OTHER_SIGMA = 0.3, 0.12
+"""Standard deviation of a weight from its expected value: of shapes that the prompt asks for, and of all others."""
+MOST = 1.3
+"""Largest weight of a transferred shape: some people do more than the model."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """weights [53] of the transferred shapes (0..1), refined vertices [V, 3] and how surely measured [V]; fitted [V, 3]
+    before refinement; head_from_scan [4, 4]."""
+
+    name: str
+    weights: Float
+    refined: Float
+    sure: Float
+    fitted: Float
+    head_from_scan: Float
+
+
+def fit_expression(
+    face: FaceModel, parts: Parts, person: Person, name: str, target: Target, expected: Float
+) -> Expression:
+    """Fit and refine one expression; expected [53]: the prompt's activations."""
+    count = len(EXPRESSIONS)
+    lacking = face.lacks[:count]
+    asked = np.where(lacking, 0.0, expected)
+    linear = LinearFace(
+        base=person.neutral,
+        basis=person.shapes[:count],
+        mean=asked,
+        sigma=np.where(expected > 0, EXPECTED_SIGMA, OTHER_SIGMA),
+        lower=np.zeros(count),
+        upper=np.where(lacking, 0.0, MOST),
+        triangles=face.triangles,
+        candidates=parts.candidates,
+        keypoint_triangles=face.keypoint_triangles,
+        keypoint_barycentric=face.keypoint_barycentric.astype(np.float64),
+    )
+    scale = float(np.cbrt(np.linalg.det(person.head_from_scan[:3, :3])))
+    start = _start(linear, target, asked, scale)
+    found = fit(linear, target, start, iterations=12)
+    fitted = linear.at(found.coefficients)
+    refiner = Refiner(fitted, face.triangles, parts.region, parts.candidates)
+    corners = (face.triangles[face.keypoint_triangles], face.keypoint_barycentric.astype(np.float64))
+    refined, sure = refiner.refine(fitted, target.moved(found.head_from_scan), corners)
+    refined = refined + Tidy(face, person.neutral, person.eye_centers).apart(refined)
+    return Expression(name, np.clip(found.coefficients, 0, 1), refined, sure, fitted, found.head_from_scan)
+
+
+def _start(linear: LinearFace, target: Target, weights: Float, scale: float) -> Float:
+    """head_from_scan from keypoints on the expected expression; the person's scale is known."""
+    model = linear.keypoints(linear.at(weights))
+    known = np.isfinite(target.keypoints[:, 2])
+    grown = np.diag([scale, scale, scale, 1.0])
+    seen = target.keypoints[known] * scale
+    return rigid(seen, model[known], 1 / target.sigma[known] ** 2) @ grown

@@ -1,0 +1,205 @@
+"""One RGBD frame of a phone scan: keypoints in space, which pixels are the face, oriented points of its skin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion, gaussian_filter, maximum_filter, minimum_filter
+
+from refa_cli.formats.errors import DataError
+from refa_cli.formats.frames import Camera, Frame
+from refa_cli.landmarks.detector import detect
+from refa_cli.landmarks.keypoints import DETECTOR_INDEX
+
+Float = NDArray[np.float64]
+
+# MediaPipe's outlines of the face, the eyes and the opening between the lips, in order around each.
+FACE_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149,
+             150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)  # fmt: skip
+EYES = ((263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
+        (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246))  # fmt: skip
+INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
+
+DEPTH_SMOOTHING = 1.2
+"""Standard deviation of the filter that depth passes before normals are taken, pixels."""
+STEEPEST = 72.0
+"""Skin seen at a flatter angle than this many degrees from its normal is not used: structured light fails there."""
+STEP = 0.008
+"""Depth range within 5x5 pixels, beyond that of a plane seen at STEEPEST, that counts as a discontinuity, metres."""
+ROUGH = 0.0025
+"""Distance of a reading from its smoothed neighbourhood that counts as hair or a flying pixel, metres."""
+FACE_DEPTH = 0.12
+"""Readings farther than this behind or before the median of the keypoints are background, metres."""
+DARK = 0.35
+"""Above the brows, pixels darker than this share of the face's median are hair."""
+KEYPOINT_RADIUS = 2.5
+"""Readings within so many pixels of a keypoint give its depth."""
+MIN_POINTS = 2000
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """What one frame measured, in its colour camera's frame (OpenCV), metres.
+
+    keypoints [100, 3], NaN where there is no reading; pixels [100, 2] of the colour picture; points [P, 3] and outward
+    normals [P, 3] of the face's skin; colors [P, 3] uint8; facing [P]: cosine of the viewing angle; mask [H, W].
+    """
+
+    keypoints: Float
+    pixels: Float
+    points: Float
+    normals: Float
+    colors: NDArray[np.uint8]
+    facing: Float
+    mask: NDArray[np.bool_]
+
+
+def read_cloud(frame: Frame) -> Cloud:
+    """Measure one frame. Raises DataError when there is no face or too little depth on it."""
+    color, depth = frame.read_color(), frame.read_depth().astype(np.float64)
+    given = frame.read_mask()
+    outline, pixels = _outline(frame, color)
+    xyz, smooth, uv = _back_project(frame, depth)
+    keypoints = _lift(pixels, xyz, uv, frame.camera, aligned=frame.depth_camera is frame.camera)
+    if np.isfinite(keypoints[:, 2]).sum() < 20:
+        raise DataError(frame.depth, "depth", "readings at the face's keypoints",
+                        f"{int(np.isfinite(keypoints[:, 2]).sum())} of {len(keypoints)}",
+                        "scan at 25 to 50 cm with the depth aligned to the picture")  # fmt: skip
+
+    normals, facing = _normals(smooth)
+    column, row = (np.clip(np.floor(np.nan_to_num(uv[..., i], nan=-1)).astype(int), 0, n - 1)
+                   for i, n in ((0, color.shape[1]), (1, color.shape[0])))  # fmt: skip
+    face = outline if given is None else outline & given
+    mask = face[row, column] & np.isfinite(xyz[..., 2]) & np.isfinite(normals[..., 0])
+    mask &= np.abs(xyz[..., 2] - np.nanmedian(keypoints[:, 2])) < FACE_DEPTH
+    mask &= facing > np.cos(np.radians(STEEPEST))
+    mask &= ~_discontinuity(smooth[..., 2], np.median(1 / frame.depth_camera.fx * xyz[..., 2][mask]) if mask.any() else 0)
+    mask &= np.abs(xyz[..., 2] - smooth[..., 2]) < ROUGH
+    mask &= ~_hair(color, outline, pixels)[row, column]
+    mask = binary_erosion(mask, iterations=1)
+    if mask.sum() < MIN_POINTS:
+        raise DataError(frame.depth, "depth", f"at least {MIN_POINTS} readings on the face", str(int(mask.sum())),
+                        "hold the phone at 25 to 50 cm, in front of the face")  # fmt: skip
+    return Cloud(keypoints, pixels, smooth[mask], normals[mask], color[row, column][mask], facing[mask], mask)
+
+
+def _outline(frame: Frame, color: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], Float]:
+    """Pixels of the face's skin, eyes and open mouth left out, and the 100 keypoints [100, 2]; given or detected."""
+    shape = color.shape[:2]
+    if frame.landmarks is not None:
+        pixels = frame.landmarks.astype(np.float64)
+        return _hull_outline(pixels, shape), pixels
+    found = detect(color)
+    if found is None:
+        raise DataError(frame.color, "", "a face", "none found",
+                        "show the whole face, lit from the front, or give landmarks.json")  # fmt: skip
+    points = found.points[:, :2].astype(np.float64)
+    mask = _polygon(points[list(FACE_OVAL)], shape)
+    for hole in (*EYES, INNER_LIPS):
+        mask &= ~_polygon(points[list(hole)], shape)
+    return mask, points[list(DETECTOR_INDEX)]
+
+
+def _hull_outline(pixels: Float, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """The hull of given keypoints, drawn up over the forehead by a third of its height."""
+    from scipy.spatial import ConvexHull
+
+    known = pixels[np.isfinite(pixels).all(1)]
+    if len(known) < 20:
+        return np.zeros(shape, bool)
+    top, height = known[:, 1].min(), np.ptp(known[:, 1])
+    brows = known[known[:, 1] < top + 0.15 * height]
+    known = np.concatenate([known, brows - [0, 0.33 * height]])
+    return _polygon(known[ConvexHull(known).vertices], shape)
+
+
+def _polygon(corners: Float, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    from PIL import Image, ImageDraw
+
+    picture = Image.new("1", (shape[1], shape[0]))
+    ImageDraw.Draw(picture).polygon([tuple(c) for c in corners], fill=1)
+    return np.array(picture, dtype=bool)
+
+
+def _back_project(frame: Frame, depth: Float) -> tuple[Float, Float, Float]:
+    """Depth [h, w] -> points [h, w, 3] and smoothed points in the colour camera's frame, pixels [h, w, 2] there."""
+    camera = frame.depth_camera
+    x = (np.arange(camera.width) + 0.5 - camera.cx) / camera.fx
+    y = (np.arange(camera.height) + 0.5 - camera.cy) / camera.fy
+    ray = np.stack(np.broadcast_arrays(x[None, :], y[:, None], 1.0), axis=-1)
+    known = np.isfinite(depth)
+    blur = gaussian_filter(np.where(known, depth, 0), DEPTH_SMOOTHING)
+    share = gaussian_filter(known.astype(np.float64), DEPTH_SMOOTHING)
+    smooth = np.where(known & (share > 0.5), blur / np.maximum(share, 1e-6), np.nan)
+    turn, shift = frame.color_from_depth[:3, :3], frame.color_from_depth[:3, 3]
+    xyz, soft = (ray * d[..., None] @ turn.T + shift for d in (depth, smooth))
+    return xyz, soft, project(xyz, frame.camera)
+
+
+def project(points: Float, camera: Camera) -> Float:
+    """points [..., 3] in the camera's frame -> pixels [..., 2]."""
+    return points[..., :2] / points[..., 2:] * [camera.fx, camera.fy] + [camera.cx, camera.cy]
+
+
+def _lift(pixels: Float, xyz: Float, uv: Float, camera: Camera, aligned: bool) -> Float:
+    """Keypoints in space [100, 3]: on their pixel's ray, at the median depth of the readings around it."""
+    from scipy.spatial import cKDTree
+
+    out = np.full((len(pixels), 3), np.nan)
+    known = np.isfinite(xyz[..., 2])
+    if aligned:  # look only around each keypoint
+        height, width = known.shape
+        reach = int(np.ceil(KEYPOINT_RADIUS))
+        for i, (u, v) in enumerate(pixels):
+            if not (0 <= u < width and 0 <= v < height):
+                continue
+            rows = slice(max(0, int(v) - reach), int(v) + reach + 1)
+            columns = slice(max(0, int(u) - reach), int(u) + reach + 1)
+            z = xyz[rows, columns, 2][known[rows, columns]]
+            if len(z) >= 5 and np.ptp(z) < 0.02:
+                out[i, 2] = np.median(z)
+    else:
+        tree, z = cKDTree(uv[known]), xyz[known][:, 2]
+        finite = np.flatnonzero(np.isfinite(pixels).all(1))
+        for i, near in zip(finite, tree.query_ball_point(pixels[finite], KEYPOINT_RADIUS), strict=True):
+            if len(near) >= 3 and np.ptp(z[near]) < 0.02:
+                out[i, 2] = np.median(z[near])
+    out[:, 0] = (pixels[:, 0] - camera.cx) / camera.fx * out[:, 2]
+    out[:, 1] = (pixels[:, 1] - camera.cy) / camera.fy * out[:, 2]
+    return out
+
+
+def _normals(points: Float) -> tuple[Float, Float]:
+    """Normals towards the camera [h, w, 3], NaN at holes, and the cosine of the viewing angle [h, w]."""
+    across = np.full_like(points, np.nan)
+    down = np.full_like(points, np.nan)
+    across[:, 1:-1] = points[:, 2:] - points[:, :-2]
+    down[1:-1] = points[2:] - points[:-2]
+    normals = np.cross(down, across)
+    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-15)
+    facing = -(normals * points).sum(-1) / np.maximum(np.linalg.norm(points, axis=-1), 1e-9)
+    return normals, np.nan_to_num(facing, nan=-1.0)
+
+
+def _discontinuity(z: Float, pixel: Any) -> NDArray[np.bool_]:
+    """Where depth changes more over 5x5 pixels than a slope of STEEPEST explains; pixel: its size on the face, m."""
+    high = maximum_filter(np.nan_to_num(z, nan=-np.inf), 5)
+    low = minimum_filter(np.nan_to_num(z, nan=np.inf), 5)
+    return (high - low) > STEP + 4 * float(pixel) * np.tan(np.radians(STEEPEST))
+
+
+def _hair(color: NDArray[np.uint8], face: NDArray[np.bool_], pixels: Float) -> NDArray[np.bool_]:
+    """Dark pixels [H, W] above the brows: hair over the forehead."""
+    if not face.any() or not np.isfinite(pixels).any():
+        return np.zeros(face.shape, bool)
+    light = gaussian_filter(color.astype(np.float32).mean(-1), 2.0)
+    brows = float(np.nanpercentile(pixels[:, 1], 10))
+    hair = light < DARK * float(np.median(light[face]))
+    hair[int(max(brows, 0)) :] = False
+    return hair
+
+
+__all__ = ["Cloud", "project", "read_cloud"]

@@ -1,0 +1,145 @@
+"""Fitting a linear face model and its pose: Gauss-Newton on keypoints and point-to-plane distances, robust, bounded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refa_cli.commands.fit_rig.target import Matcher, Target
+from refa_cli.face.mesh import vertex_normals
+
+Float = NDArray[np.float64]
+
+SCHEDULE = ((0.020, 0.006), (0.012, 0.004), (0.008, 0.002), (0.005, 0.0015), (0.004, 0.001), (0.003, 0.001))
+"""(largest pair distance, robust scale) of each iteration, metres; the last is repeated."""
+PLANE_SIGMA = 0.0006
+"""Standard deviation of a point-to-plane distance that the prior is weighed against, metres."""
+SPARE = 12.0
+"""Neighbouring surface points err alike: this many of them count as one measurement."""
+
+
+@dataclass(frozen=True)
+class LinearFace:
+    """vertices = base + c @ basis, with a prior on c.
+
+    base [V, 3], basis [K, V, 3] metres; mean [K], sigma [K] of the prior; lower, upper [K] bounds; triangles [F, 3];
+    candidates: vertices that may be paired with the measurement; keypoint_triangles [100], keypoint_barycentric [100, 3].
+    """
+
+    base: Float
+    basis: Float
+    mean: Float
+    sigma: Float
+    lower: Float
+    upper: Float
+    triangles: NDArray[np.int64]
+    candidates: NDArray[np.int64]
+    keypoint_triangles: NDArray[np.int64]
+    keypoint_barycentric: Float
+
+    def at(self, coefficients: Float) -> Float:
+        """Vertices [V, 3]."""
+        return self.base + np.tensordot(coefficients, self.basis, 1)
+
+    def keypoints(self, field: Float) -> Float:
+        """A vertex field [..., V, 3] at the keypoints [..., 100, 3]."""
+        corners = self.triangles[self.keypoint_triangles]
+        return np.einsum("...kci,kc->...ki", field[..., corners, :], self.keypoint_barycentric)
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """coefficients [K]; head_from_scan [4, 4], with a scale other than 1 only where asked for."""
+
+    coefficients: Float
+    head_from_scan: Float
+
+
+def fit(
+    face: LinearFace, target: Target, head_from_scan: Float, iterations: int = 12, keypoints_only: int = 3,
+    fit_scale: bool = False, start: Float | None = None,
+) -> LinearFit:  # fmt: skip
+    """Fit coefficients and pose to a target in its scan frame.
+
+    head_from_scan: where the scan lies at first; keypoints_only: first iterations without surface; start: first
+    coefficients (the prior's mean by default).
+    """
+    c = (face.mean if start is None else start).copy()
+    pose = head_from_scan.copy()
+    matcher: Matcher | None = None
+    flat_points = face.keypoints(face.basis)  # [K, 100, 3]
+    for step in range(iterations):
+        vertices = face.at(c)
+        seen = target.moved(pose)
+        rows, right, weight = _keypoint_rows(face, vertices, flat_points, seen)
+        if step >= keypoints_only:
+            reach, scale = SCHEDULE[min(step - keypoints_only, len(SCHEDULE) - 1)]
+            matcher = Matcher(seen)
+            pairs = matcher.pairs(vertices, vertex_normals(vertices, face.triangles), face.candidates, reach, scale)
+            n, at = pairs.normal, vertices[pairs.index]
+            plane = np.concatenate(
+                [np.cross(at, n), n, (at * n).sum(1)[:, None], np.einsum("kpi,pi->pk", face.basis[:, pairs.index], n)], 1
+            )
+            rows.append(plane)
+            right.append(((pairs.point - at) * n).sum(1))
+            weight.append(pairs.weight / PLANE_SIGMA**2 / SPARE)
+        c, motion = _solve(face, np.concatenate(rows), np.concatenate(right), np.concatenate(weight), c, fit_scale)
+        pose = np.linalg.inv(motion) @ pose
+    return LinearFit(c, pose)
+
+
+def _keypoint_rows(
+    face: LinearFace, vertices: Float, flat_points: Float, seen: Target
+) -> tuple[list[Float], list[Float], list[Float]]:
+    known = np.flatnonzero(np.isfinite(seen.keypoints[:, 2]))
+    model = face.keypoints(vertices)[known]
+    error = seen.keypoints[known] - model
+    norm = np.linalg.norm(error, axis=1)
+    sigma = seen.sigma[known]
+    trust = 1 / (1 + (norm / (3 * sigma)) ** 2) / sigma**2
+    rows = []
+    for axis in range(3):
+        unit = np.zeros((len(known), 3))
+        unit[:, axis] = 1
+        rows.append(np.concatenate([np.cross(model, unit), unit, model[:, [axis]], flat_points[:, known, axis].T], 1))
+    return rows, [error[:, axis] for axis in range(3)], [trust] * 3
+
+
+def _solve(
+    face: LinearFace, rows: Float, right: Float, weight: Float, c: Float, fit_scale: bool
+) -> tuple[Float, Float]:
+    """One step: new coefficients, and the model's motion [4, 4] in the head frame; bounds by fixing what violates."""
+    count = len(c)
+    normal = rows.T @ (weight[:, None] * rows)
+    gradient = rows.T @ (weight * right)
+    diagonal = np.concatenate([np.full(6, 1e-6), [1e-6 if fit_scale else 1e12], 1 / face.sigma**2])
+    normal[np.diag_indices_from(normal)] += diagonal
+    gradient[7:] += (face.mean - c) / face.sigma**2
+    lower, upper = face.lower - c, face.upper - c
+    fixed: dict[int, float] = {}
+    step = np.zeros(7 + count)
+    for _ in range(6):
+        free = np.array([i for i in range(7 + count) if i - 7 not in fixed])
+        held = np.array([7 + i for i in fixed], dtype=int)
+        values = np.array(list(fixed.values()))
+        step[held] = values
+        step[free] = np.linalg.solve(normal[np.ix_(free, free)], gradient[free] - normal[np.ix_(free, held)] @ values)
+        delta = step[7:]
+        out = [i for i in range(count) if i not in fixed and (delta[i] < lower[i] - 1e-9 or delta[i] > upper[i] + 1e-9)]
+        if not out:
+            break
+        fixed |= {i: float(np.clip(delta[i], lower[i], upper[i])) for i in out}
+    delta = np.clip(step[7:], lower, upper)
+    return c + delta, motion(step[:3], step[3:6], float(np.exp(step[6])) if fit_scale else 1.0)
+
+
+def motion(turn: Float, shift: Float, scale: float = 1.0) -> Float:
+    """A similarity [4, 4] from a rotation vector (radians), a translation and a scale."""
+    from scipy.spatial.transform import Rotation
+
+    out = np.eye(4)
+    out[:3, :3] = scale * Rotation.from_rotvec(turn).as_matrix()
+    out[:3, 3] = shift
+    return out

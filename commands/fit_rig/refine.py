@@ -1,0 +1,92 @@
+"""Laplacian non-rigid refinement: the smoothest displacement that brings a fitted head onto the measurement."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix, csr_matrix, diags, kron
+from scipy.sparse.linalg import splu
+
+from refa_cli.commands.fit_rig.target import Matcher, Pairs, Target
+from refa_cli.face.mesh import cotangent_laplacian, submesh, vertex_normals
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+SCHEDULE = ((0.004, 0.0015, 1.0), (0.003, 0.0010, 0.4), (0.0025, 0.0008, 0.2))
+"""(largest pair distance, robust scale, bending stiffness) of each round; metres, metres, per squared spacing."""
+STRETCH = 0.02
+"""Stiffness against stretching, which keeps vertices from sliding along the surface."""
+HOLD = (1e-4, 1.0)
+"""Tie to the fitted head inside the region and at its border."""
+KEYPOINT_WEIGHT = 0.05
+
+
+class Refiner:
+    """Refinement on one topology: triangles [F, 3]; region [V]: vertices that may move; candidates: that may pair."""
+
+    def __init__(self, vertices: Float, triangles: Int, region: NDArray[np.bool_], candidates: Int) -> None:
+        self.triangles, self.candidates = triangles, candidates
+        self.inside, faces = submesh(triangles, region)
+        self.local = np.full(len(vertices), -1)
+        self.local[self.inside] = np.arange(len(self.inside))
+        laplacian = cotangent_laplacian(vertices[self.inside], faces)
+        self._stretch = laplacian / laplacian.diagonal().mean()
+        per_vertex = diags(1 / np.maximum(laplacian.diagonal(), 1e-9)) @ laplacian
+        self._bend = (per_vertex.T @ per_vertex).tocsr()
+        border = np.zeros(len(vertices), bool)
+        outside = triangles[~region[triangles].all(1)]
+        border[outside] = True
+        hold = np.full(len(self.inside), HOLD[0])
+        hold[border[self.inside]] = HOLD[1]
+        self._hold = diags(hold)
+
+    def refine(self, fitted: Float, target: Target, keypoints: tuple[Int, Float] | None = None) -> tuple[Float, Float]:
+        """Refined vertices [V, 3] and, per vertex [V], how surely its place was measured (0..1).
+
+        fitted [V, 3] and target in the head frame; keypoints: (vertices [100, 3], weights [100, 3]) of each keypoint,
+        to be drawn weakly to the target's.
+        """
+        matcher = Matcher(target)
+        out = fitted.copy()
+        sure = np.zeros(len(fitted))
+        for reach, scale, stiffness in SCHEDULE:
+            pairs = matcher.pairs(out, vertex_normals(out, self.triangles), self.candidates, reach, scale)
+            out[self.inside] = fitted[self.inside] + self._solve(fitted, pairs, stiffness, target, keypoints)
+            sure[:] = 0
+            sure[pairs.index] = np.sqrt(pairs.weight)
+        return out, sure
+
+    def _solve(
+        self, fitted: Float, pairs: Pairs, stiffness: float, target: Target, keypoints: tuple[Int, Float] | None
+    ) -> Float:
+        count = len(self.inside)
+        at = self.local[pairs.index]
+        used = at >= 0
+        at, n, w = at[used], pairs.normal[used], pairs.weight[used]
+        offset = ((pairs.point[used] - fitted[pairs.index[used]]) * n).sum(1)
+        block = (w[:, None, None] * n[:, :, None] * n[:, None, :]).reshape(-1)  # w n n^T per pair
+        rows = (3 * at[:, None, None] + np.arange(3)[None, :, None]).repeat(3, 2).reshape(-1)
+        columns = (3 * at[:, None, None] + np.arange(3)[None, None, :]).repeat(3, 1).reshape(-1)
+        data = coo_matrix((block, (rows, columns)), shape=(3 * count, 3 * count)).tocsr()
+        right = np.zeros((count, 3))
+        np.add.at(right, at, (w * offset)[:, None] * n)
+        smooth = stiffness * self._bend + STRETCH * self._stretch + self._hold
+        system = data + kron(smooth, np.eye(3), format="csr")
+        if keypoints is not None:
+            pulled, pull = self._keypoints(fitted, target, keypoints)
+            system = system + pulled
+            right += pull
+        return splu(system.tocsc()).solve(right.reshape(-1)).reshape(-1, 3)
+
+    def _keypoints(self, fitted: Float, target: Target, keypoints: tuple[Int, Float]) -> tuple[csr_matrix, Float]:
+        corners, weights = keypoints
+        known = np.isfinite(target.keypoints[:, 2]) & (self.local[corners] >= 0).all(1)
+        corners, weights = corners[known], weights[known]
+        error = target.keypoints[known] - (fitted[corners] * weights[..., None]).sum(1)
+        size = np.linalg.norm(error, axis=1)
+        trust = KEYPOINT_WEIGHT * np.minimum(1.0, (0.0015 / target.sigma[known]) ** 2) / (1 + (size / 0.004) ** 2) ** 2
+        row = np.arange(len(corners)).repeat(3)
+        pick = coo_matrix((weights.reshape(-1), (row, self.local[corners].reshape(-1))),
+                          shape=(len(corners), len(self.inside))).tocsr()  # fmt: skip
+        return kron(pick.T @ diags(trust) @ pick, np.eye(3), format="csr"), pick.T @ (trust[:, None] * error)

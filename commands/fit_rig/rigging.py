@@ -1,0 +1,157 @@
+"""Example-based facial rigging: a person's own shapes and the weights of their scans, each solved with the other fixed.
+
+After Li, Weise and Pauly, "Example-Based Facial Rigging", SIGGRAPH 2010. Shapes are sought as gradients of
+displacement per triangle (step A: ridge regression towards the transferred shapes, strongest where a shape should not
+move), weights per scan by bounded least squares (step B, towards the expected activations). Both priors give way over
+the rounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refa_cli.face.deformation import Gradients
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+ROUNDS = 6
+SHAPE_PRIOR = (0.4, 0.1)
+"""Weight of the transferred shape in step A, first and last round (the paper's beta)."""
+WEIGHT_PRIOR = (0.2, 0.12)
+"""Standard deviation of a weight from the expected one in step B, first and last round."""
+STILL, STILL_POWER = 0.08, 2.0
+"""Gradient at which the prior's pull on a triangle is moderate, and its exponent (the paper's kappa and theta)."""
+STATIC = 5e-5
+"""Skin that no shape moves by more than so many metres anchors the shapes."""
+POSITION_SIGMA = 0.0008
+"""Standard deviation of a refined vertex, metres."""
+SPARE = 25.0
+"""Neighbouring vertices err alike: this many of them count as one."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What was seen: displacement [E, V, 3] of each refined scan from the neutral, sure [E, V] 0..1, expected [E, K]."""
+
+    displacement: Float
+    sure: Float
+    expected: Float
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """shapes [K, V, 3] at 1.0; weights [E, K] of the scans; resolution [K] 0..1: how far data, not prior, set each."""
+
+    shapes: Float
+    weights: Float
+    resolution: Float
+
+
+def solve(
+    neutral: Float, triangles: Int, prior: Float, examples: Examples, skin: NDArray[np.bool_],
+    moving: NDArray[np.bool_],
+) -> Shapes:  # fmt: skip
+    """Personal shapes and weights.
+
+    neutral [V, 3]; triangles [F, 3]; prior [K, V, 3]: transferred shapes; skin [V]: the connected surface that is
+    solved (elsewhere, as on teeth, the prior stands, times the shape's gain); moving [V]: the part that scans inform.
+    """
+    faces = np.flatnonzero(skin[triangles].all(1))
+    still = np.linalg.norm(prior, axis=2).max(0) < STATIC
+    gradients = Gradients(neutral, triangles[faces], anchors=skin & still)
+    wanted = np.stack([gradients.of(d) for d in examples.displacement])  # [E, F, 3, 3]
+    guess = np.stack([gradients.of(s) for s in prior])  # [K, F, 3, 3]
+    sure = examples.sure[:, triangles[faces]].min(-1) ** 2  # [E, F]
+    pull = ((1 + _size(guess)) / (STILL + _size(guess))) ** STILL_POWER  # [K, F]
+    pull /= np.median(pull.min(0))
+    shapes, weights = prior.copy(), examples.expected.copy()
+    for r in range(ROUNDS):
+        blend = r / (ROUNDS - 1)
+        beta = SHAPE_PRIOR[0] ** (1 - blend) * SHAPE_PRIOR[1] ** blend
+        gamma = WEIGHT_PRIOR[0] ** (1 - blend) * WEIGHT_PRIOR[1] ** blend
+        weights = solve_weights(shapes, examples, moving, gamma)
+        found = solve_gradients(weights, wanted, sure, guess, beta * pull)
+        shapes = gradients.field(found, prior)
+        shapes[:, ~skin] = gains(shapes, prior, moving)[:, None, None] * prior[:, ~skin]
+    weights = solve_weights(shapes, examples, moving, WEIGHT_PRIOR[1])
+    return Shapes(shapes, weights, resolution(weights, sure, guess, SHAPE_PRIOR[1] * pull))
+
+
+def solve_gradients(weights: Float, wanted: Float, sure: Float, guess: Float, pull: Float) -> Float:
+    """Step A for every triangle: [K, F, 3, 3].
+
+    weights [E, K]; wanted [E, F, 3, 3] with confidence sure [E, F]; guess [K, F, 3, 3] with weight pull [K, F].
+    """
+    count = weights.shape[1]
+    normal = _normal(weights, sure)
+    normal[:, np.arange(count), np.arange(count)] += pull.T
+    seen = np.einsum("ek,efx->fkx", weights, sure[..., None] * wanted.reshape(*wanted.shape[:2], 9), optimize=True)
+    right = seen + (pull[..., None] * guess.reshape(*guess.shape[:2], 9)).transpose(1, 0, 2)
+    solved = np.linalg.solve(normal, right)  # [F, K, 9]
+    return solved.transpose(1, 0, 2).reshape(guess.shape)
+
+
+def _normal(weights: Float, sure: Float) -> Float:
+    """Sum over scans of sure * w w^T, per triangle [F, K, K]."""
+    products = (weights[:, :, None] * weights[:, None, :]).reshape(len(weights), -1)
+    return (sure.T @ products).reshape(sure.shape[1], weights.shape[1], -1)
+
+
+def solve_weights(shapes: Float, examples: Examples, moving: NDArray[np.bool_], gamma: float) -> Float:
+    """Step B: the weights [E, K] within 0..1 of every scan; gamma: standard deviation allowed from the expected."""
+    basis = shapes[:, moving].reshape(len(shapes), -1)
+    out = np.empty_like(examples.expected)
+    for e, expected in enumerate(examples.expected):
+        sure = np.repeat(examples.sure[e, moving] ** 2, 3) / POSITION_SIGMA**2 / SPARE
+        weighted = basis * sure
+        normal = weighted @ basis.T + np.eye(len(basis)) / gamma**2
+        right = weighted @ examples.displacement[e][moving].reshape(-1) + expected / gamma**2
+        out[e] = bounded(normal, right, 0.0, 1.0, expected)
+    return out
+
+
+def bounded(normal: Float, right: Float, lower: float, upper: float, start: Float) -> Float:
+    """Minimise x^T normal x / 2 - right^T x within bounds, by coordinate descent (normal positive definite)."""
+    x = np.clip(start, lower, upper).astype(np.float64)
+    diagonal = normal.diagonal()
+    slope = normal @ x - right
+    for _ in range(500):
+        largest = 0.0
+        for k in range(len(x)):
+            new = min(max(x[k] - slope[k] / diagonal[k], lower), upper)
+            step = new - x[k]
+            if step != 0.0:
+                slope += normal[:, k] * step
+                x[k] = new
+                largest = max(largest, abs(step))
+        if largest < 1e-6:
+            break
+    return x
+
+
+def resolution(weights: Float, sure: Float, guess: Float, pull: Float) -> Float:
+    """How far the scans and not the prior determine each shape, 0..1: the diagonal of the resolution matrix.
+
+    Averaged over the triangles where the prior shape moves, by how much it does.
+    """
+    normal = _normal(weights, sure)
+    regular = normal.copy()
+    index = np.arange(weights.shape[1])
+    regular[:, index, index] += pull.T
+    share = np.einsum("fkj,fjk->fk", np.linalg.inv(regular), normal)
+    size = _size(guess).T ** 2  # [F, K]
+    return (share * size).sum(0) / np.maximum(size.sum(0), 1e-12)
+
+
+def gains(shapes: Float, prior: Float, moving: NDArray[np.bool_]) -> Float:
+    """Strength of each shape along its prior [K], never negative."""
+    a, b = shapes[:, moving].reshape(len(shapes), -1), prior[:, moving].reshape(len(prior), -1)
+    return np.maximum((a * b).sum(1) / np.maximum((b * b).sum(1), 1e-15), 0)
+
+
+def _size(gradients: Float) -> Float:
+    return np.sqrt((gradients**2).sum((-1, -2)))

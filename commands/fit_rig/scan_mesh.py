@@ -1,0 +1,97 @@
+"""A fused mesh as a scan: read, brought to metres, its face found, and cut down to what lies around the face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refa_cli.commands.fit_rig.fuse import apply
+from refa_cli.face.mesh import submesh, weld
+from refa_cli.formats.errors import DataError
+from refa_cli.formats.face import KEYPOINT_COUNT
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+KEYPOINT_SIGMA = 0.002
+REACH = 3.2
+"""Surface farther from the middle of the keypoints than so many times their median distance from it is left out."""
+LARGEST_FILE = 1 << 30
+
+
+def read_scan_mesh(path: Path, unit: float, mirrored: bool) -> tuple[Float, Int, Float, Float, Float | None]:
+    """Vertices [V, 3] (units of the file times `unit`), triangles [F, 3], keypoints [100, 3], sigma [100], colours.
+
+    Raises DataError for a file that is no mesh, is broken, holds no face, or is far from metres.
+    """
+    from refa_cli.landmarks.frame import find_face_frame
+    from refa_cli.landmarks.keypoints import GROUPS
+    from refa_cli.landmarks.looking import Mesh, keypoints_in_space
+
+    vertices, triangles, colors = load(path)
+    vertices = vertices * unit
+    if mirrored:
+        vertices = vertices * [-1, 1, 1]
+        triangles = triangles[:, ::-1]
+    shade = None if colors is None else colors / 255
+    try:
+        found = find_face_frame(vertices, triangles, vertex_colors=shade)
+    except DataError as problem:
+        raise DataError(path, "", problem.expected, problem.got, problem.advice) from None
+    frame = found.metric()
+    anywhere = np.ones((KEYPOINT_COUNT, len(triangles)), np.bool_)
+    seen = keypoints_in_space(Mesh(apply(frame, vertices), triangles, vertex_colors=shade), anywhere)
+    keypoints = apply(np.linalg.inv(frame), seen.points)
+    keypoints[GROUPS["iris"]] = np.nan  # a scan has no eyeballs that could be told from lids
+    size = float(np.cbrt(np.linalg.det(frame[:3, :3])))
+    sigma = np.maximum(KEYPOINT_SIGMA, np.nan_to_num(seen.spread, nan=1.0)) / size
+    middle = np.nanmedian(keypoints, axis=0)
+    extent = float(np.nanmedian(np.linalg.norm(keypoints - middle, axis=1)))
+    near = np.linalg.norm(vertices - middle, axis=1) < REACH * extent
+    kept, faces = submesh(triangles, near)
+    return vertices[kept], faces, keypoints, sigma, None if colors is None else colors[kept]
+
+
+def load(path: Path) -> tuple[Float, Int, Float | None]:
+    """Vertices, triangles and colours (0..255 or None) of a .ply, .obj or .glb file; welded. Raises DataError."""
+    import trimesh
+
+    if path.stat().st_size > LARGEST_FILE:
+        raise DataError(path, "", "a mesh of at most 1 GB", f"{path.stat().st_size / 2**30:.1f} GB", "simplify it")
+    try:
+        mesh = trimesh.load(path, force="mesh", process=False)
+        vertices, triangles = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
+    except Exception as problem:  # trimesh raises whatever its parsers raise
+        raise DataError(path, "", "a readable mesh", f"{type(problem).__name__}: {problem}", "export it again") from None
+    if len(vertices) < 100 or len(triangles) < 100:
+        raise DataError(path, "", "a mesh of at least 100 triangles", f"{len(triangles)}", "export it with faces")
+    if not np.isfinite(vertices).all():
+        bad = int(np.flatnonzero(~np.isfinite(vertices).all(1))[0])
+        raise DataError(path, f"vertex {bad}", "finite coordinates", str(vertices[bad].tolist()), "repair the mesh")
+    colors = _colors(mesh)
+    first, merged = weld(vertices, 1e-9 * float(np.ptp(vertices, axis=0).max()))
+    faces = merged[triangles]
+    proper = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
+    return vertices[first], faces[proper], None if colors is None else colors[first]
+
+
+def _colors(mesh: Any) -> Float | None:
+    visual: Any = getattr(mesh, "visual", None)
+    kind = getattr(visual, "kind", None)
+    try:
+        if kind == "vertex":
+            return np.asarray(visual.vertex_colors, dtype=np.float64)[:, :3]
+        if kind == "texture" and _picture(visual.material) is not None:
+            return np.asarray(visual.to_color().vertex_colors, dtype=np.float64)[:, :3]
+    except Exception:  # a texture that cannot be read costs the colour, not the scan
+        return None
+    return None
+
+
+def _picture(material: Any) -> Any:
+    """The picture of a plain or of a physically based material."""
+    plain = getattr(material, "image", None)
+    return getattr(material, "baseColorTexture", None) if plain is None else plain

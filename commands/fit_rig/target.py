@@ -1,0 +1,106 @@
+"""What a head is fitted to: a measured surface with its border, and keypoints; and pairing model vertices with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from refa_cli.commands.fit_rig.fuse import apply
+from refa_cli.face.mesh import boundary_edges, triangle_vectors, vertex_normals
+
+Float = NDArray[np.float64]
+
+FAR = 0.01
+SAME_WAY = 0.5
+"""Measured points farther than FAR metres from the model, or with a normal whose cosine with its normal is less than
+SAME_WAY, are not of the face."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One expression's surface in its scan frame, metres.
+
+    vertices [S, 3], normals [S, 3], triangles [T, 3], border [S] (on an edge of the measured part), colors [S, 3] 0..255
+    or None, keypoints [100, 3] (NaN where unknown) and their standard deviations sigma [100].
+    """
+
+    vertices: Float
+    normals: Float
+    triangles: NDArray[np.int64]
+    border: NDArray[np.bool_]
+    colors: Float | None
+    keypoints: Float
+    sigma: Float
+
+    @classmethod
+    def of_mesh(
+        cls, vertices: Float, triangles: NDArray[np.int64], keypoints: Float, sigma: Float, colors: Float | None = None
+    ) -> Target:
+        """From a mesh; border is found."""
+        border = np.zeros(len(vertices), bool)
+        border[boundary_edges(triangles)] = True
+        return cls(vertices, vertex_normals(vertices, triangles), triangles, border, colors, keypoints, sigma)
+
+    def moved(self, transform: Float) -> Target:
+        """The same after a rigid or similarity transform [4, 4]."""
+        scale = float(np.cbrt(np.linalg.det(transform[:3, :3])))
+        return Target(apply(transform, self.vertices), self.normals @ transform[:3, :3].T / scale, self.triangles,
+                      self.border, self.colors, apply(transform, self.keypoints), self.sigma * scale)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Model vertices and the tangent planes they are paired with: index [P], point [P, 3], normal [P, 3], weight [P]."""
+
+    index: NDArray[np.int64]
+    point: Float
+    normal: Float
+    weight: Float
+
+
+class Matcher:
+    """Closest-point pairing with rejection by distance, by normal and at the border of the measurement."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.tree = cKDTree(target.vertices)
+
+    def pairs(
+        self, vertices: Float, normals: Float, candidates: NDArray[np.int64], reach: float, scale: float,
+        angle: float = 50.0,
+    ) -> Pairs:  # fmt: skip
+        """Pairs of the candidate vertices.
+
+        vertices, normals [V, 3] of the model, in the target's frame; reach: largest distance, metres; scale: distance
+        from the plane at which a pair counts half, metres; angle: largest between normals, degrees.
+        """
+        target = self.target
+        distance, nearest = self.tree.query(vertices[candidates], distance_upper_bound=reach)
+        near = np.isfinite(distance)
+        index, at = candidates[near], nearest[near]
+        agree = (normals[index] * target.normals[at]).sum(1) > np.cos(np.radians(angle))
+        keep = agree & ~target.border[at]
+        index, at = index[keep], at[keep]
+        offset = ((vertices[index] - target.vertices[at]) * target.normals[at]).sum(1)
+        weight = 1 / (1 + (offset / scale) ** 2) ** 2
+        return Pairs(index, target.vertices[at], target.normals[at], weight)
+
+
+def residuals(vertices: Float, triangles: NDArray[np.int64], candidates: NDArray[np.int64], target: Target) -> Float:
+    """Distances (metres) of measured points from the surface of the candidate vertices; the border is left out.
+
+    Only measured points count whose closest place on the whole model lies inside the candidate region and faces the
+    same way: the inside of a nostril is no face.
+    """
+    from refa_cli.face.closest import ClosestPoints
+
+    inside = np.zeros(len(vertices), bool)
+    inside[candidates] = True
+    core = inside[triangles].all(1)
+    found = ClosestPoints(vertices, triangles).query(target.vertices[~target.border])
+    normals = triangle_vectors(vertices, triangles)[found.triangle]
+    agree = (normals * target.normals[~target.border]).sum(1) > SAME_WAY * np.linalg.norm(normals, axis=1)
+    return found.distance[core[found.triangle] & agree & (found.distance < FAR)]

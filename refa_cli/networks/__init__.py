@@ -1,0 +1,1 @@
+"""What needs torch: differentiable rig evaluation and the networks."""
