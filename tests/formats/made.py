@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from refa_cli.formats.face import FaceModel
 from refa_cli.formats.labels import SEGMENT_KINDS, Labels
 from refa_cli.formats.rig import Rig
+from refa_cli.formats.scan_truth import ScanTruth
 from refa_cli.formats.spec import ArraySpec, Checked, NamesSpec, TextSpec, specs_of
 
 C = TypeVar("C", bound=Checked)
-KINDS: tuple[type[Checked], ...] = (FaceModel, Rig, Labels)
+KINDS: tuple[type[Checked], ...] = (FaceModel, Rig, ScanTruth, Labels)
 TEXT_OF_PATTERN = {"[0-9a-f]{64}": "0123456789abcdef" * 4}
 WIDE = 1e3  # magnitude of values where the declaration sets no bound
 
@@ -111,6 +112,13 @@ def mend_rig(fields: dict[str, Any], dims: dict[str, int], rng: np.random.Genera
         fields["texture"] = np.zeros((0, 0, 3), np.uint8)
 
 
+def mend_truth(fields: dict[str, Any], dims: dict[str, int], rng: np.random.Generator) -> None:
+    """A head of plausible size; keypoints all or none."""
+    head_like(fields, "zero")
+    if dims["K"] not in (0, 100):
+        fields["keypoints"] = np.zeros((dims["E"], 0, 3), np.float32)
+
+
 def mend_labels(fields: dict[str, Any], dims: dict[str, int], rng: np.random.Generator) -> None:
     """Segments in order; peaks, and only they, have an expression."""
     fields["segment_ns"] = np.sort(fields["segment_ns"] // 4, axis=1)
@@ -131,5 +139,6 @@ def head_like(fields: dict[str, Any], name: str) -> None:
 MEND: dict[str, Callable[[dict[str, Any], dict[str, int], np.random.Generator], None]] = {
     "refa.face/1": mend_face,
     "refa.rig/1": mend_rig,
+    "refa.scantruth/1": mend_truth,
     "refa.labels/1": mend_labels,
 }
