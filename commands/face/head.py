@@ -51,9 +51,11 @@ class Head:
     def assemble(self, base: Float) -> tuple[Float, Float]:
         """Vertices [V, 3] and eye centres [2, 3] of base-mesh vertices [19158, 3]; metres, origin between the eyes."""
         centers = np.array([base[LEFT_EYE].mean(0), base[RIGHT_EYE].mean(0)])
-        radii = [np.linalg.norm(base[eye] - c, axis=1).mean() for eye, c in zip((LEFT_EYE, RIGHT_EYE), centers)]
+        radii = [
+            np.linalg.norm(base[eye] - c, axis=1).mean() for eye, c in zip((LEFT_EYE, RIGHT_EYE), centers, strict=True)
+        ]
         sphere = unit_eyeball()[0]
-        eyes = [c + r * sphere * side for c, r, side in zip(centers, radii, ([1, 1, 1], [-1, 1, 1]))]
+        eyes = [c + r * sphere * side for c, r, side in zip(centers, radii, ([1, 1, 1], [-1, 1, 1]), strict=True)]
         vertices = np.concatenate([base[self.kept], *eyes])
         return vertices - centers.mean(0), centers - centers.mean(0)
 
@@ -109,9 +111,10 @@ def cut_head(mesh: BaseMesh) -> Head:
 
     mouth = np.zeros(len(mesh.vertices), bool)
     mouth[_behind(grid, lips)] = True
-    vermilion = np.isin(mesh.quads, lips.vertices[LIP_RINGS_INWARD - 1 : LIP_RINGS_INWARD + 1 + VERMILION_RINGS]).all(1)
+    vermilion = np.isin(mesh.quads, lips.vertices[LIP_RINGS_INWARD - 1 : LIP_RINGS_INWARD + 1 + VERMILION_RINGS])
     part = np.full(len(quads), MATERIALS.index("skin"), np.uint8)
-    part[vermilion[wanted]] = MATERIALS.index("lips")
+    red = np.asarray(vermilion.all(1))
+    part[red[wanted]] = MATERIALS.index("lips")
     part[mouth[quads].any(1)] = MATERIALS.index("gum")
     part[np.isin(groups, ["helper-upper-teeth", "helper-lower-teeth"])] = MATERIALS.index("teeth")
     part[groups == "helper-tongue"] = MATERIALS.index("tongue")

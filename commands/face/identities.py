@@ -26,8 +26,10 @@ ASYMMETRY_SPREAD = 0.12
 _ENDS = (("decr", "incr"), ("down", "up"), ("in", "out"), ("backward", "forward"), ("concave", "convex"),
          ("compress", "uncompress"))  # fmt: skip
 # Shapes that people do not have, or that are poses rather than build.
-_LEFT_OUT = re.compile(r"pointed|square$|triangle$|epicanthus-out|head-age|trans-in|trans-out|chin-jaw-drop|neck-trans"
-                       r"|head-trans|ear-shape|mouth-trans-forward|mouth-trans-backward|laugh-lines|neck-height|neck-circ")
+_LEFT_OUT = re.compile(
+    r"pointed|square$|triangle$|epicanthus-out|head-age|trans-in|trans-out|chin-jaw-drop|neck-trans"
+    r"|head-trans|ear-shape|mouth-trans-forward|mouth-trans-backward|laugh-lines|neck-height|neck-circ"
+)
 
 
 @dataclass(frozen=True)

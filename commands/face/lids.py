@@ -20,7 +20,6 @@ STIFF_RINGS = {"upper": 3, "lower": 2}
 """Rings that move with the margin as one (the tarsal plate) before the skin above or below gives."""
 
 
-
 def split_lids(rings: Rings, vertices: Float) -> Opening:
     """The lids of one eye; its corners are the extremes of the margin along x."""
     x = np.abs(vertices[rings.vertices[MARGIN_RING], 0])

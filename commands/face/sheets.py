@@ -15,7 +15,7 @@ from refa_cli.render.preview import MATERIAL_COLORS, preview
 from refa_cli.render.sheets import contact_sheet
 
 PEOPLE, COLUMNS = 18, 9
-SIZE = 132
+SIZE = 92
 
 
 def sheet(face: FaceModel, seed: int) -> U8:

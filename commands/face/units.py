@@ -38,6 +38,8 @@ BLEND = {"CheekPuff": 0.030, "InnerBrowRaiser": 0.024}
 LIP_BLEND = 0.016
 TIGHTEN_HEIGHT, TIGHTEN_WIDTH = 0.42, 0.12
 """LipTightener (FACS 23): the share by which the red of the lips gets lower and narrower."""
+CLEANING_ROUNDS = 10
+"""Each round halves what is left of a crossing when only one of the sides may give."""
 MOUTH_GAP = 0.0001
 LID_GAP = 0.0001
 
@@ -88,7 +90,7 @@ def cleaned(anatomy: Anatomy, name: str, shapes: dict[str, Float]) -> Float:
     """
     base = anatomy.vertices + (shapes["JawDrop"] if name == "LipsToward" else 0)
     shape = shapes[name].copy()
-    for _ in range(3):
+    for _ in range(CLEANING_ROUNDS):
         for lids, center, radius in zip(anatomy.lids, anatomy.centers, anatomy.radii, strict=True):
             shape += _where_moved(shape, lids.meet(base + shape, LID_GAP, only_crossed=True))
             shape += _where_moved(shape, keep_clear(lids, base + shape, center, radius))
@@ -99,7 +101,7 @@ def cleaned(anatomy: Anatomy, name: str, shapes: dict[str, Float]) -> Float:
 def _where_moved(shape: Float, correction: Float) -> Float:
     """A correction is part of a shape only where the shape acts."""
     moved = np.linalg.norm(shape, axis=1, keepdims=True)
-    return correction * np.clip(moved / 1e-4, 0, 1)
+    return np.asarray(correction * np.clip(moved / 1e-4, 0, 1))
 
 
 def upper_lip(anatomy: Anatomy) -> Float:

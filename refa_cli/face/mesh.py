@@ -73,7 +73,9 @@ def adjacency(triangles: Int, count: int) -> csr_matrix:
 
 def components(triangles: Int, count: int) -> NDArray[np.int64]:
     """[V]: which connected component each of `count` vertices is of; an unused vertex is its own."""
-    return np.asarray(connected_components(adjacency(triangles, count), directed=False)[1], dtype=np.int64)
+    rows, columns = triangles[:, [0, 1]].reshape(-1), triangles[:, [1, 2]].reshape(-1)  # two edges join all corners
+    graph = csr_matrix((np.ones(len(rows), np.int8), (rows, columns)), shape=(count, count))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
 def cotangent_laplacian(vertices: Float, triangles: Int) -> csr_matrix:

@@ -14,6 +14,7 @@ The order of the 478 points and which of them is on whose left is told in `keypo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +59,11 @@ def detect(image: U8, near: Window | None = None, *, turned: bool = True) -> Det
             return found
     height, width = image.shape[:2]
     for look in looks(height, width, turned):
-        for window in _candidates(pyramid, look):
+        score, windows = _candidates(pyramid, look)
+        if turned and windows:  # an upside-down face is often taken for an upright one, with a lower score
+            other_score, others = _candidates(pyramid, replace(look, angle=look.angle + np.pi))
+            windows = others + windows if other_score > score else windows
+        for window in windows:
             found = _landmarks(pyramid, window)
             if found is not None:
                 return found
@@ -79,17 +84,19 @@ def looks(height: int, width: int, turned: bool = True) -> Iterator[Window]:
                 yield Window(float(x), float(y), part)
 
 
-def _candidates(pyramid: Pyramid, look: Window) -> list[Window]:
-    """Windows for the landmark network from one look of the detector, the largest face first."""
+def _candidates(pyramid: Pyramid, look: Window) -> tuple[float, list[Window]]:
+    """One look of the detector: its best score, and windows for the landmark network, the largest face first."""
     crop = pyramid.crop(look, blazeface.INPUT_SIZE, black_outside=True)
     regressors, logits = networks().detector(crop[None] / np.float32(127.5) - 1)
     windows = []
-    for face in blazeface.decode(regressors[0], logits[0, :, 0]):
+    faces = blazeface.decode(regressors[0], logits[0, :, 0])
+    for face in faces:
         right, left = look.to_image(face.keypoints[[blazeface.RIGHT_EYE, blazeface.LEFT_EYE]])
         center = look.to_image(face.box.reshape(2, 2).mean(axis=0)[None])[0]
         side = float((face.box[2:] - face.box[:2]).max()) * look.side * WINDOW_SCALE
         windows.append(Window(float(center[0]), float(center[1]), side, _level(right, left)))
-    return sorted(windows, key=lambda window: -window.side)[:MAX_CANDIDATES]
+    best = max((face.score for face in faces), default=0.0)
+    return best, sorted(windows, key=lambda window: -window.side)[:MAX_CANDIDATES]
 
 
 def _landmarks(pyramid: Pyramid, window: Window) -> Detection | None:

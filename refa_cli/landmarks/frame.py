@@ -80,7 +80,7 @@ def find_face_frame(
     points = np.asarray(vertices, dtype=np.float64)
     colors = None if material is None else MATERIAL_COLORS[material]
     mesh = Mesh(points, triangles, colors, vertex_colors, texture)
-    finds = [find for view, quarter in _sides(points[np.unique(triangles)]) for find in _find(mesh, view, quarter)]
+    finds = [find for view in _sides(points[np.unique(triangles)]) for find in _find(mesh, view, (0, 1, 2, 3))]
     for first in sorted(finds, key=lambda find: find.misfit)[:TRIED]:
         refined = _refined(mesh, first)
         if refined is not None:
@@ -115,19 +115,20 @@ class _Find(NamedTuple):
         return matrix
 
 
-def _find(mesh: Mesh, view: View, quarter: int = 0) -> list[_Find]:
-    """The face, if any, on a render that is turned by quarters counter-clockwise before it is searched."""
-    found = detect(np.ascontiguousarray(np.rot90(mesh.picture(view), quarter)), turned=False)
-    if found is None:
-        return []
-    surface = Surface(mesh.vertices, mesh.triangles, view, two_sided=True)
+def _find(mesh: Mesh, view: View, quarters: tuple[int, ...] = (0,)) -> list[_Find]:
+    """The faces on a render, turned by each of some quarters counter-clockwise before it is searched."""
+    picture, surface, finds = mesh.picture(view), Surface(mesh.vertices, mesh.triangles, view, two_sided=True), []
     every = np.ones((POINT_COUNT, len(mesh.triangles)), dtype=np.bool_)
-    lifted = surface.lift(_turned_back(found.points[:, :2].astype(np.float64), quarter), every, 4)
-    agreement = _agreement(found, lifted, view)
-    fit = _fit_average(lifted.points[DETECTOR_INDEX])
-    if fit is None or agreement < MIN_AGREEMENT or fit[0] > MAX_MISFIT:
-        return []
-    return [_Find(agreement, *fit)]
+    for quarter in quarters:
+        found = detect(np.ascontiguousarray(np.rot90(picture, quarter)), turned=False)
+        if found is None:
+            continue
+        lifted = surface.lift(_turned_back(found.points[:, :2].astype(np.float64), quarter), every, 4)
+        agreement = _agreement(found, lifted, view)
+        fit = _fit_average(lifted.points[DETECTOR_INDEX])
+        if fit is not None and agreement >= MIN_AGREEMENT and fit[0] <= MAX_MISFIT:
+            finds.append(_Find(agreement, *fit))
+    return finds
 
 
 def _fit_average(points: F64) -> tuple[float, float, F64, F64] | None:
@@ -169,8 +170,8 @@ def _refined(mesh: Mesh, first: _Find) -> FaceFrame | None:
     return result
 
 
-def _sides(points: F64) -> Iterator[tuple[View, int]]:
-    """The 24 views along the axes of a mesh: six sides, four quarter turns each."""
+def _sides(points: F64) -> Iterator[View]:
+    """The six views along the axes of a mesh."""
     low, high = np.percentile(points, [1, 99], axis=0)  # stray points of a scan do not count
     center, radius = (low + high) / 2, float(np.linalg.norm(high - low)) / 2
     if radius <= 0:
@@ -182,8 +183,7 @@ def _sides(points: F64) -> Iterator[tuple[View, int]]:
             direction = np.zeros(3)
             direction[axis] = sign
             camera = look_at(center + distance * direction, center, np.roll(np.abs(direction), 1))
-            for quarter in range(4):
-                yield View(camera, (focal, focal, SIZE / 2, SIZE / 2), (SIZE, SIZE)), quarter
+            yield View(camera, (focal, focal, SIZE / 2, SIZE / 2), (SIZE, SIZE))
 
 
 def _moved(mesh: Mesh, matrix: F64) -> Mesh:

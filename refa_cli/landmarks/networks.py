@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import threading
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -29,8 +33,9 @@ class Network:
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            self._interpreter: Any = Interpreter(model_content=content, num_threads=1)
-            self._interpreter.allocate_tensors()
+            with _library_silent():
+                self._interpreter: Any = Interpreter(model_content=content, num_threads=1)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise DataError(path, name, "a model that can be run", str(error)[:100], weights.ADVICE) from None
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
@@ -47,6 +52,20 @@ class Network:
             self._interpreter.set_tensor(self._input, np.ascontiguousarray(values, dtype=np.float32))
             self._interpreter.invoke()
             return [self._interpreter.get_tensor(index) for index in self._outputs]
+
+
+@contextlib.contextmanager
+def _library_silent() -> Iterator[None]:
+    """Keep what the library prints while a model is made off stderr: it has no setting for that."""
+    sys.stderr.flush()
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 class Networks(NamedTuple):
