@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -39,8 +41,20 @@ def run(
     Prints the distance between scan and rig for every expression, in millimetres. Frames and expressions that cannot
     be used are left out and listed on stderr; without a usable neutral nothing is written.
     """
+    _calculate_in_one_thread()
     from refa_cli.commands.fit_rig.jobs import fit_all
 
     fit_all(scans, output, face_path=face, auto_scale=scale == "auto", strict=strict, sheet=sheet,
             keep_steps=keep_steps, workers=workers, scheduler=scheduler, seed=seed, dry_run=dry_run,
             overwrite=overwrite)  # fmt: skip
+
+
+def _calculate_in_one_thread() -> None:
+    """In this process as in workers: sums parted among threads differ in their last digits, and so would the rig's.
+
+    Whoever has loaded numpy before, which reads these variables then, has chosen for themselves.
+    """
+    from refa_cli.workers import THREAD_VARIABLES
+
+    if "numpy" not in sys.modules:
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))

@@ -17,18 +17,22 @@ from refa_cli.formats.face import FaceModel
 
 Float = NDArray[np.float64]
 
-EXPECTED_SIGMA, OTHER_SIGMA = 0.3, 0.12
+EXPECTED_SIGMA, OTHER_SIGMA = 0.25, 0.08
 """Standard deviation of a weight from its expected value: of shapes that the prompt asks for, and of all others."""
+KEYPOINT_SHARE = 0.01
+"""Weight of keypoints beside the surface: detectors see expressions weaker than they are (movements sideways by half to
+three quarters), so that keypoints only start the fit."""
 MOST = 1.3
 """Largest weight of a transferred shape: some people do more than the model."""
 
 
 @dataclass(frozen=True)
 class Expression:
-    """weights [53] of the transferred shapes (0..1), refined vertices [V, 3] and how surely measured [V]; fitted [V, 3]
-    before refinement; head_from_scan [4, 4]."""
+    """expected [53]: what the prompt asks for; weights [53] found of the transferred shapes (0..1); refined vertices
+    [V, 3] and how surely measured [V]; fitted [V, 3] before refinement; head_from_scan [4, 4]."""
 
     name: str
+    expected: Float
     weights: Float
     refined: Float
     sure: Float
@@ -57,13 +61,12 @@ def fit_expression(
     )
     scale = float(np.cbrt(np.linalg.det(person.head_from_scan[:3, :3])))
     start = _start(linear, target, asked, scale)
-    found = fit(linear, target, start, iterations=12)
+    found = fit(linear, target, start, iterations=12, keypoint_share=KEYPOINT_SHARE)
     fitted = linear.at(found.coefficients)
     refiner = Refiner(fitted, face.triangles, parts.region, parts.candidates)
-    corners = (face.triangles[face.keypoint_triangles], face.keypoint_barycentric.astype(np.float64))
-    refined, sure = refiner.refine(fitted, target.moved(found.head_from_scan), corners)
+    refined, sure = refiner.refine(fitted, target.moved(found.head_from_scan))
     refined = refined + Tidy(face, person.neutral, person.eye_centers).apart(refined)
-    return Expression(name, np.clip(found.coefficients, 0, 1), refined, sure, fitted, found.head_from_scan)
+    return Expression(name, asked, np.clip(found.coefficients, 0, 1), refined, sure, fitted, found.head_from_scan)
 
 
 def _start(linear: LinearFace, target: Target, weights: Float, scale: float) -> Float:

@@ -1,4 +1,4 @@
-"""From solved shapes to a rig: what 1.0 means, what a shape that no scan shows is, and nothing through anything else."""
+"""From solved shapes to a rig: what 1.0 means, what a shape is that no scan shows, nothing through anything else."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from refa_cli.commands.fit_rig.person import Person, Tidy
 from refa_cli.commands.fit_rig.rigging import Shapes, gains
-from refa_cli.face.shapes import EXPRESSIONS
+from refa_cli.face.shapes import EXPRESSIONS, INDEX
 from refa_cli.formats.face import FaceModel
 
 Float = NDArray[np.float64]
@@ -16,12 +16,13 @@ SHOWN = 0.35
 """A shape counts as shown when some scan was found to show at least so much of it ..."""
 INFORMED = 0.15
 """... and the scans, not the prior, determine at least this share of it."""
-NEAR, OUTLIER = 0.6, 1.25
 FAMILIES = ("Brow", "Lid", "Eyes", "Cheek", "Nose", "Jaw", "Chin", "Lip", "Mouth", "Dimpler")
 """Shapes of one family share their gain where one of them was not shown."""
 
 
-def finished(face: FaceModel, person: Person, solved: Shapes, moving: NDArray[np.bool_]) -> tuple[Float, Float, Float, Float]:
+def finished(
+    face: FaceModel, person: Person, solved: Shapes, moving: NDArray[np.bool_]
+) -> tuple[Float, Float, Float, Float]:
     """Shapes [53, V, 3], weights [E, 53], gain [53], evidence [53].
 
     1.0 is the most that the person's scans reliably show of a shape: shown shapes are scaled so that the strongest
@@ -30,6 +31,8 @@ def finished(face: FaceModel, person: Person, solved: Shapes, moving: NDArray[np
     prior = person.shapes[: len(EXPRESSIONS)]
     most = strongest(solved.weights)
     shown = (most >= SHOWN) & (solved.resolution >= INFORMED)
+    # LipsToward is measured by the jaw: as much of it as of JawDrop shuts the lips.
+    most[INDEX["LipsToward"]] = most[INDEX["JawDrop"]]
     shapes, weights = solved.shapes.copy(), solved.weights.copy()
     shapes[shown] *= most[shown, None, None]
     weights[:, shown] = np.clip(weights[:, shown] / most[shown], 0, 1)
@@ -46,11 +49,5 @@ def finished(face: FaceModel, person: Person, solved: Shapes, moving: NDArray[np
 
 
 def strongest(weights: Float) -> Float:
-    """The most of each shape [K] that scans [E, K] reliably show: the largest weight.
-
-    Where a second scan comes near the first, no more than OUTLIER times what that one shows.
-    """
-    if len(weights) < 2:
-        return weights.max(0, initial=0.0)
-    second, first = np.sort(weights, axis=0)[-2:]
-    return np.where(second > NEAR * first, np.minimum(first, OUTLIER * second), first)
+    """The most of each shape [K] that any of the scans [E, K] shows."""
+    return np.asarray(weights.max(0, initial=0.0))

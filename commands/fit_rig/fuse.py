@@ -13,8 +13,8 @@ Float = NDArray[np.float64]
 
 VOXEL = 0.001
 """Edge of the cells in which fused points are averaged, metres."""
-ICP_CELL, ICP_REACH = 0.002, 0.006
-"""Spacing of the points that ICP uses and the largest distance of a pair, metres."""
+ICP_CELL, ICP_REACH, ICP_NEIGHBOURS = 0.0025, 0.006, 12
+"""Spacing of the points that ICP uses and largest distance of a pair, metres; points that tell a normal."""
 WORST_OVERLAP = 0.0025
 """A frame whose points lie farther than this (median) from the others after ICP is left out, metres."""
 
@@ -40,10 +40,11 @@ class Fused:
 def fuse(clouds: list[Cloud]) -> Fused:
     """Align and merge the frames of one expression; the most frontal with most points is the reference."""
     reference = max(range(len(clouds)), key=lambda i: clouds[i].facing.mean() * np.sqrt(len(clouds[i].points)))
+    aligner = Aligner(clouds[reference])
     poses = np.full((len(clouds), 4, 4), np.nan)
     residuals = []
     for i, cloud in enumerate(clouds):
-        pose, residual = (np.eye(4), 0.0) if i == reference else align(clouds[reference], cloud)
+        pose, residual = (np.eye(4), 0.0) if i == reference else aligner.align(cloud)
         if residual <= WORST_OVERLAP:
             poses[i] = pose
             residuals += [residual] if i != reference else []
@@ -61,24 +62,32 @@ def fuse(clouds: list[Cloud]) -> Fused:
     return Fused(points, normals, colors, middle, spread, poses, float(np.median(residuals)) if residuals else 0.0)
 
 
-def align(target: Cloud, source: Cloud) -> tuple[Float, float]:
-    """target_from_source [4, 4] and the median distance of the overlap, metres; started from common keypoints."""
-    import small_gicp
+class Aligner:
+    """Rigid ICP of clouds to one reference cloud, which is prepared once."""
 
-    common = np.isfinite(target.keypoints[:, 2]) & np.isfinite(source.keypoints[:, 2])
-    if common.sum() < 10:
-        return np.eye(4), np.inf
-    start = rigid(source.keypoints[common], target.keypoints[common])
-    result = small_gicp.align(
-        target.points, source.points, init_T_target_source=start, registration_type="PLANE_ICP",
-        downsampling_resolution=ICP_CELL, max_correspondence_distance=ICP_REACH, num_threads=1, max_iterations=30,
-        rotation_epsilon=1e-5, translation_epsilon=1e-6,
-    )  # fmt: skip
-    pose = np.asarray(result.T_target_source)
-    overlap = result.num_inliers / max(len(source.points) * 0.05, 1)
-    if overlap < 1e-3:
-        return pose, np.inf
-    return pose, _overlap_distance(target, apply(pose, source.points[::20]))
+    def __init__(self, target: Cloud) -> None:
+        import small_gicp
+
+        self.target = target
+        self._points, self._tree = small_gicp.preprocess_points(target.points, ICP_CELL, num_neighbors=ICP_NEIGHBOURS)
+
+    def align(self, source: Cloud) -> tuple[Float, float]:
+        """target_from_source [4, 4] and the median distance of the overlap, metres; started from common keypoints."""
+        import small_gicp
+
+        target = self.target
+        common = np.isfinite(target.keypoints[:, 2]) & np.isfinite(source.keypoints[:, 2])
+        if common.sum() < 10:
+            return np.eye(4), np.inf
+        start = rigid(source.keypoints[common], target.keypoints[common])
+        points, _ = small_gicp.preprocess_points(source.points, ICP_CELL, num_neighbors=ICP_NEIGHBOURS)
+        result = small_gicp.align(
+            self._points, points, self._tree, init_T_target_source=start, registration_type="PLANE_ICP",
+            max_correspondence_distance=ICP_REACH, num_threads=1, max_iterations=30, rotation_epsilon=1e-4,
+            translation_epsilon=1e-5,
+        )  # fmt: skip
+        pose = np.asarray(result.T_target_source)
+        return pose, _overlap_distance(target, apply(pose, source.points[::20]))
 
 
 def _overlap_distance(target: Cloud, points: Float) -> float:

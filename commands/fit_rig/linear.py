@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from refa_cli.face.mesh import vertex_normals
 
 Float = NDArray[np.float64]
 
-SCHEDULE = ((0.020, 0.006), (0.012, 0.004), (0.008, 0.002), (0.005, 0.0015), (0.004, 0.001), (0.003, 0.001))
+SCHEDULE = ((0.012, 0.004), (0.008, 0.003), (0.006, 0.002), (0.005, 0.0015), (0.004, 0.0015))
 """(largest pair distance, robust scale) of each iteration, metres; the last is repeated."""
 PLANE_SIGMA = 0.0006
 """Standard deviation of a point-to-plane distance that the prior is weighed against, metres."""
@@ -25,7 +26,8 @@ class LinearFace:
     """vertices = base + c @ basis, with a prior on c.
 
     base [V, 3], basis [K, V, 3] metres; mean [K], sigma [K] of the prior; lower, upper [K] bounds; triangles [F, 3];
-    candidates: vertices that may be paired with the measurement; keypoint_triangles [100], keypoint_barycentric [100, 3].
+    candidates: vertices that may be paired with the measurement; keypoint_triangles [100] and
+    keypoint_barycentric [100, 3].
     """
 
     base: Float
@@ -34,19 +36,20 @@ class LinearFace:
     sigma: Float
     lower: Float
     upper: Float
-    triangles: NDArray[np.int64]
-    candidates: NDArray[np.int64]
-    keypoint_triangles: NDArray[np.int64]
+    triangles: NDArray[np.integer[Any]]
+    candidates: NDArray[np.integer[Any]]
+    keypoint_triangles: NDArray[np.integer[Any]]
     keypoint_barycentric: Float
 
     def at(self, coefficients: Float) -> Float:
         """Vertices [V, 3]."""
-        return self.base + np.tensordot(coefficients, self.basis, 1)
+        vertices: Float = self.base + np.tensordot(coefficients, self.basis, 1)
+        return vertices
 
     def keypoints(self, field: Float) -> Float:
         """A vertex field [..., V, 3] at the keypoints [..., 100, 3]."""
         corners = self.triangles[self.keypoint_triangles]
-        return np.einsum("...kci,kc->...ki", field[..., corners, :], self.keypoint_barycentric)
+        return np.asarray(np.einsum("...kci,kc->...ki", field[..., corners, :], self.keypoint_barycentric))
 
 
 @dataclass(frozen=True)
@@ -59,16 +62,15 @@ class LinearFit:
 
 def fit(
     face: LinearFace, target: Target, head_from_scan: Float, iterations: int = 12, keypoints_only: int = 3,
-    fit_scale: bool = False, start: Float | None = None,
+    fit_scale: bool = False, keypoint_share: float = 1.0,
 ) -> LinearFit:  # fmt: skip
     """Fit coefficients and pose to a target in its scan frame.
 
-    head_from_scan: where the scan lies at first; keypoints_only: first iterations without surface; start: first
-    coefficients (the prior's mean by default).
+    head_from_scan: where the scan lies at first; keypoints_only: first iterations without surface;
+    keypoint_share: what keypoints weigh once the surface has joined. The first coefficients are the prior's mean.
     """
-    c = (face.mean if start is None else start).copy()
+    c = face.mean.copy()
     pose = head_from_scan.copy()
-    matcher: Matcher | None = None
     flat_points = face.keypoints(face.basis)  # [K, 100, 3]
     for step in range(iterations):
         vertices = face.at(c)
@@ -76,11 +78,14 @@ def fit(
         rows, right, weight = _keypoint_rows(face, vertices, flat_points, seen)
         if step >= keypoints_only:
             reach, scale = SCHEDULE[min(step - keypoints_only, len(SCHEDULE) - 1)]
-            matcher = Matcher(seen)
-            pairs = matcher.pairs(vertices, vertex_normals(vertices, face.triangles), face.candidates, reach, scale)
+            weight = [keypoint_share * w for w in weight]
+            pairs = Matcher(seen).pairs(
+                vertices, np.asarray(vertex_normals(vertices, face.triangles)), face.candidates, reach, scale
+            )
             n, at = pairs.normal, vertices[pairs.index]
             plane = np.concatenate(
-                [np.cross(at, n), n, (at * n).sum(1)[:, None], np.einsum("kpi,pi->pk", face.basis[:, pairs.index], n)], 1
+                [np.cross(at, n), n, (at * n).sum(1)[:, None], np.einsum("kpi,pi->pk", face.basis[:, pairs.index], n)],
+                1,
             )
             rows.append(plane)
             right.append(((pairs.point - at) * n).sum(1))

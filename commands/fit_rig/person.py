@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,11 @@ from refa_cli.face.deformation import transfer
 from refa_cli.face.mesh import adjacency, components
 from refa_cli.face.shapes import EXPRESSIONS, INDEX
 from refa_cli.formats.face import MATERIALS, REGIONS, FaceModel
+from refa_cli.render.cameras import around
+from refa_cli.render.rasterize import rasterize
 
 Float = NDArray[np.float64]
-Int = NDArray[np.int64]
+Int = NDArray[np.integer[Any]]
 
 REST_SIGMA, REST_UPPER = 0.06, 0.3
 """What a neutral face may show of a shape: standard deviation and most."""
@@ -30,6 +33,8 @@ REST_SHUT = 0.55
 """An eye that is found to be closed further than this in the neutral scan is shut."""
 IDENTITY_LIMIT = 4.0
 SCALE_IPD = 0.063
+VIEW_YAWS, VIEW_PITCHES = (-40, 0, 40), (-5, 10)
+"""Degrees from which a vertex must be seen at least once to be paired with a measurement."""
 LID_RINGS = 4
 """Rings of vertices around the lid margin that tell where the eyeball lies."""
 LID_SIGMA, SHIFT_SIGMA = 0.004, 0.003
@@ -60,9 +65,22 @@ class Parts:
         neighbours = adjacency(face.triangles, count)
         for _ in range(6):
             region = (neighbours @ region > 0) | region
-        candidates = moving & outer
+        candidates = moving & outer & seen_from_the_front(face)
         candidates[np.concatenate([face.lid_pairs.reshape(-1), face.lip_pairs.reshape(-1)])] = False
         return cls(skin, moving, region & skin, np.flatnonzero(candidates))
+
+
+def seen_from_the_front(face: FaceModel) -> NDArray[np.bool_]:
+    """[V]: vertices that a phone before the face can see; the insides of nostrils and of lips are not among them."""
+    seen = np.zeros(len(face.mean), bool)
+    for yaw in VIEW_YAWS:
+        for pitch in VIEW_PITCHES:
+            view = around(np.radians(yaw), np.radians(pitch), width=0.26, size=(320, 320))
+            ids = rasterize(face.mean, face.triangles, view.intrinsics, view.size,
+                            camera_from_world=view.camera_from_head).ids  # fmt: skip
+            count = np.bincount(ids[ids >= 0], minlength=len(face.triangles))
+            seen[face.triangles[count > 2]] = True
+    return seen
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ and subtracted; and where nothing was measured nothing is kept.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,9 @@ from refa_cli.face.mesh import submesh
 
 Float = NDArray[np.float64]
 
-CELL = 0.00125
+CELL = 0.0015
 """Grid spacing, metres."""
-SMOOTHING = 1.25
+SMOOTHING = 1.1
 """Standard deviation of the normal field's smoothing, cells."""
 LEVEL_RANGE = 4.0
 """Standard deviation over which the level of the surface is averaged, cells."""
@@ -38,7 +39,7 @@ class Surface:
     """An open triangle mesh: vertices [V, 3] metres, triangles [F, 3] counter-clockwise from outside."""
 
     vertices: Float
-    triangles: NDArray[np.int64]
+    triangles: NDArray[np.integer[Any]]
 
 
 def reconstruct(points: Float, normals: Float, trim: float = TRIM, cell: float = CELL) -> Surface:
@@ -65,7 +66,9 @@ def reconstruct(points: Float, normals: Float, trim: float = TRIM, cell: float =
     near = weight > weight.max() * 1e-4
     chi -= np.where(near, level / np.maximum(weight, 1e-30), np.median(crossing))
 
-    vertices, triangles, _, _ = marching_cubes(chi, 0.0, mask=near, gradient_direction="ascent")
+    vertices, triangles, _, _ = marching_cubes(  # type: ignore[no-untyped-call]
+        chi, 0.0, mask=near, gradient_direction="ascent"
+    )
     vertices = vertices.astype(np.float64) * cell + origin
     keep = cKDTree(points).query(vertices, distance_upper_bound=trim)[0] <= trim
     kept, faces = submesh(triangles.astype(np.int64), keep)
@@ -79,8 +82,7 @@ def _splat(at: Float, values: Float, shape: tuple[int, ...]) -> NDArray[np.float
     out = np.zeros(int(np.prod(shape)))
     for corner in np.ndindex(2, 2, 2):
         share = np.prod(np.where(corner, part, 1 - part), axis=1)
-        index = np.ravel_multi_index(tuple((low + corner).T), shape)
-        out += np.bincount(index, share * values, minlength=out.size)
+        np.add.at(out, np.ravel_multi_index(tuple((low + corner).T), shape), share * values)
     return out.reshape(shape).astype(np.float32)
 
 
@@ -91,7 +93,8 @@ def _solve(field: list[NDArray[np.float32]], shape: tuple[int, ...]) -> NDArray[
     divergence = sum(k[axis] * fft.rfftn(field[axis]) for axis in range(3))
     square = k[0] ** 2 + k[1] ** 2 + k[2] ** 2
     square[0, 0, 0] = 1
-    return fft.irfftn(-divergence / square, s=shape).astype(np.float32)
+    chi: NDArray[np.float32] = fft.irfftn(-divergence / square, s=shape).astype(np.float32)
+    return chi
 
 
 def _largest(surface: Surface) -> Surface:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix, diags, kron
@@ -11,7 +13,7 @@ from refa_cli.commands.fit_rig.target import Matcher, Pairs, Target
 from refa_cli.face.mesh import cotangent_laplacian, submesh, vertex_normals
 
 Float = NDArray[np.float64]
-Int = NDArray[np.int64]
+Int = NDArray[np.integer[Any]]
 
 SCHEDULE = ((0.004, 0.0015, 1.0), (0.003, 0.0010, 0.4), (0.0025, 0.0008, 0.2))
 """(largest pair distance, robust scale, bending stiffness) of each round; metres, metres, per squared spacing."""
@@ -51,7 +53,7 @@ class Refiner:
         out = fitted.copy()
         sure = np.zeros(len(fitted))
         for reach, scale, stiffness in SCHEDULE:
-            pairs = matcher.pairs(out, vertex_normals(out, self.triangles), self.candidates, reach, scale)
+            pairs = matcher.pairs(out, np.asarray(vertex_normals(out, self.triangles)), self.candidates, reach, scale)
             out[self.inside] = fitted[self.inside] + self._solve(fitted, pairs, stiffness, target, keypoints)
             sure[:] = 0
             sure[pairs.index] = np.sqrt(pairs.weight)
@@ -77,7 +79,8 @@ class Refiner:
             pulled, pull = self._keypoints(fitted, target, keypoints)
             system = system + pulled
             right += pull
-        return splu(system.tocsc()).solve(right.reshape(-1)).reshape(-1, 3)
+        solved: Float = factor(system).solve(right.reshape(-1)).reshape(-1, 3)
+        return solved
 
     def _keypoints(self, fitted: Float, target: Target, keypoints: tuple[Int, Float]) -> tuple[csr_matrix, Float]:
         corners, weights = keypoints
@@ -90,3 +93,9 @@ class Refiner:
         pick = coo_matrix((weights.reshape(-1), (row, self.local[corners].reshape(-1))),
                           shape=(len(corners), len(self.inside))).tocsr()  # fmt: skip
         return kron(pick.T @ diags(trust) @ pick, np.eye(3), format="csr"), pick.T @ (trust[:, None] * error)
+
+
+def factor(system: csr_matrix) -> Any:
+    """The factors of a symmetric positive definite matrix; SuperLU told so is twice as fast."""
+    options = {"SymmetricMode": True}
+    return splu(system.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)

@@ -9,6 +9,7 @@ the rounds.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +17,17 @@ from numpy.typing import NDArray
 from refa_cli.face.deformation import Gradients
 
 Float = NDArray[np.float64]
-Int = NDArray[np.int64]
+Int = NDArray[np.integer[Any]]
 
 ROUNDS = 6
-SHAPE_PRIOR = (0.4, 0.1)
+SHAPE_PRIOR = (0.25, 0.04)
 """Weight of the transferred shape in step A, first and last round (the paper's beta)."""
-WEIGHT_PRIOR = (0.2, 0.12)
+WEIGHT_PRIOR = (0.15, 0.1)
 """Standard deviation of a weight from the expected one in step B, first and last round."""
 STILL, STILL_POWER = 0.08, 2.0
 """Gradient at which the prior's pull on a triangle is moderate, and its exponent (the paper's kappa and theta)."""
+MOST = 1.3
+"""Largest weight within the solve: what 1.0 means is settled after it."""
 STATIC = 5e-5
 """Skin that no shape moves by more than so many metres anchors the shapes."""
 POSITION_SIGMA = 0.0008
@@ -35,7 +38,7 @@ SPARE = 25.0
 
 @dataclass(frozen=True)
 class Examples:
-    """What was seen: displacement [E, V, 3] of each refined scan from the neutral, sure [E, V] 0..1, expected [E, K]."""
+    """What was seen: displacement [E, V, 3] of refined scans from the neutral, sure [E, V] 0..1, expected [E, K]."""
 
     displacement: Float
     sure: Float
@@ -44,7 +47,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Shapes:
-    """shapes [K, V, 3] at 1.0; weights [E, K] of the scans; resolution [K] 0..1: how far data, not prior, set each."""
+    """shapes [K, V, 3] at 1.0; weights [E, K] of the scans, 0..MOST; resolution [K] 0..1: how far data set each."""
 
     shapes: Float
     weights: Float
@@ -102,7 +105,7 @@ def _normal(weights: Float, sure: Float) -> Float:
 
 
 def solve_weights(shapes: Float, examples: Examples, moving: NDArray[np.bool_], gamma: float) -> Float:
-    """Step B: the weights [E, K] within 0..1 of every scan; gamma: standard deviation allowed from the expected."""
+    """Step B: the weights [E, K] within 0..MOST of every scan; gamma: standard deviation allowed from the expected."""
     basis = shapes[:, moving].reshape(len(shapes), -1)
     out = np.empty_like(examples.expected)
     for e, expected in enumerate(examples.expected):
@@ -110,7 +113,7 @@ def solve_weights(shapes: Float, examples: Examples, moving: NDArray[np.bool_], 
         weighted = basis * sure
         normal = weighted @ basis.T + np.eye(len(basis)) / gamma**2
         right = weighted @ examples.displacement[e][moving].reshape(-1) + expected / gamma**2
-        out[e] = bounded(normal, right, 0.0, 1.0, expected)
+        out[e] = bounded(normal, right, 0.0, MOST, expected)
     return out
 
 
@@ -144,14 +147,14 @@ def resolution(weights: Float, sure: Float, guess: Float, pull: Float) -> Float:
     regular[:, index, index] += pull.T
     share = np.einsum("fkj,fjk->fk", np.linalg.inv(regular), normal)
     size = _size(guess).T ** 2  # [F, K]
-    return (share * size).sum(0) / np.maximum(size.sum(0), 1e-12)
+    return np.asarray((share * size).sum(0) / np.maximum(size.sum(0), 1e-12))
 
 
 def gains(shapes: Float, prior: Float, moving: NDArray[np.bool_]) -> Float:
     """Strength of each shape along its prior [K], never negative."""
     a, b = shapes[:, moving].reshape(len(shapes), -1), prior[:, moving].reshape(len(prior), -1)
-    return np.maximum((a * b).sum(1) / np.maximum((b * b).sum(1), 1e-15), 0)
+    return np.asarray(np.maximum((a * b).sum(1) / np.maximum((b * b).sum(1), 1e-15), 0))
 
 
 def _size(gradients: Float) -> Float:
-    return np.sqrt((gradients**2).sum((-1, -2)))
+    return np.asarray(np.sqrt((gradients**2).sum((-1, -2))))

@@ -58,4 +58,6 @@ def render(
         skin = np.isin(face.material, [MATERIALS.index("skin"), MATERIALS.index("lips")])
         corners = np.where(skin[:, None], face.uv_triangles, -1)
         picture = Texture(texture, face.uv, corners)
-    return preview(vertices, face.triangles, around(yaw, size=SIZE, width=0.26), triangle_colors=colors, texture=picture)
+    return preview(
+        vertices, face.triangles, around(yaw, size=SIZE, width=0.26), triangle_colors=colors, texture=picture
+    )

@@ -59,7 +59,9 @@ class Steps:
             return
         for k, name in enumerate(EXPRESSIONS):
             write_ply(self._at("6_shapes", name + ".ply"), person.neutral + shapes[k], face.triangles)
-        lines = ["shape\tgain\tevidence"] + [f"{n}\t{g:.4f}\t{e:.4f}" for n, g, e in zip(EXPRESSIONS, gain, evidence, strict=True)]
+        lines = ["shape\tgain\tevidence"] + [
+            f"{n}\t{g:.4f}\t{e:.4f}" for n, g, e in zip(EXPRESSIONS, gain, evidence, strict=True)
+        ]
         (self.folder / "6_shapes" / "shapes.tsv").write_text("\n".join(lines) + "\n")
 
     def _at(self, step: str, name: str) -> Path:

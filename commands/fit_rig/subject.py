@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from refa_cli.commands.fit_rig.expressions import Expression, fit_expression
 from refa_cli.commands.fit_rig.finish import finished
@@ -25,6 +26,8 @@ from refa_cli.formats.scans import Scans
 
 Float = NDArray[np.float64]
 NEUTRAL = "neutral"
+LEAST_OVERLAP, WORST_FIT = 200, 0.003
+"""Fewer measured points on the face, or a larger median distance from it (metres), leave an expression out."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def fit_subject(
     """
     expected = expected_weights(scans)
     left_out = list(scans.left_out)
-    measured = _measure(scans, left_out, strict, steps, say)
+    measured = _measure(scans, left_out, strict, steps, say, auto_scale)
     neutral = measured[NEUTRAL]
     parts = Parts.of(face)
     person = fit_person(face, parts, neutral.target, auto_scale)
@@ -70,13 +73,20 @@ def fit_subject(
     found: list[Expression] = []
     for done, name in enumerate(others):
         say("fitting expressions", done, len(others))
-        found.append(fit_expression(face, parts, person, name, measured[name].target, expected[name]))
-        steps.expression(face, found[-1])
+        fitted = fit_expression(face, parts, person, name, measured[name].target, expected[name])
+        problem = misfit(scans, face, parts, fitted, measured[name])
+        if problem is None:
+            found.append(fitted)
+            steps.expression(face, fitted)
+        elif strict:
+            raise problem
+        else:
+            left_out.append(problem)
     shapes = _rig(face, parts, person, found)
     final, weights, gain, evidence = finished(face, person, shapes, parts.moving)
     steps.rig(face, person, final, gain, evidence)
 
-    ids = [NEUTRAL, *others]
+    ids = [NEUTRAL, *(expression.name for expression in found)]
     all_weights = np.concatenate([person.rest[None], weights])
     poses = [person.head_from_scan, *(e.head_from_scan for e in found)]
     rows = [
@@ -114,23 +124,26 @@ def expected_weights(scans: Scans) -> dict[str, Float]:
             out[name] = by_id(name).weights.astype(np.float64)
         else:
             near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}? else " if near else ""
             raise DataError(scans.root / "scans.json", f"expressions.{name}", "a prompt of refa's list", name,
-                            (f"did you mean {near[0]}? else " if near else "") + "give its weights under activations")  # fmt: skip
+                            f"{hint}give its weights under activations")  # fmt: skip
     return out
 
 
 def _measure(
-    scans: Scans, left_out: list[DataError], strict: bool, steps: Steps, say: Callable[[str, int, int], None]
-) -> dict[str, Measurement]:
+    scans: Scans, left_out: list[DataError], strict: bool, steps: Steps, say: Callable[[str, int, int], None],
+    auto_scale: bool,
+) -> dict[str, Measurement]:  # fmt: skip
     """All usable expressions, neutral first. Raises DataError without a neutral."""
     if NEUTRAL not in scans.expressions:
         raise DataError(scans.root / "scans.json", "expressions", "a scan of 'neutral'",
-                        ", ".join(list(scans.expressions)[:5]) or "none", "scan the relaxed face and name it neutral")  # fmt: skip
+                        ", ".join(list(scans.expressions)[:5]) or "none",
+                        "scan the relaxed face and name it neutral")  # fmt: skip
     measured: dict[str, Measurement] = {}
     for done, name in enumerate(sorted(scans.expressions, key=lambda n: (n != NEUTRAL, n))):
         say("measuring scans", done, len(scans.expressions))
         try:
-            measured[name] = measure(scans, name, left_out)
+            measured[name] = measure(scans, name, left_out, auto_scale)
         except DataError as problem:
             if name == NEUTRAL or strict:
                 raise
@@ -161,18 +174,28 @@ def _rig(face: FaceModel, parts: Parts, person: Person, found: list[Expression])
     examples = Examples(
         displacement=np.stack([e.refined - person.neutral for e in found]),
         sure=np.stack([e.sure for e in found]),
-        expected=np.stack([e.weights for e in found]),
+        expected=np.stack([e.expected for e in found]),
     )
     return solve(person.neutral, face.triangles, person.shapes[:count], examples, parts.skin, parts.moving)
+
+
+def misfit(
+    scans: Scans, face: FaceModel, parts: Parts, fitted: Expression, measurement: Measurement
+) -> DataError | None:
+    """Why a fitted expression is not used: another person, another thing or a broken scan; None for a good one."""
+    target = measurement.target.moved(fitted.head_from_scan)
+    distance = residuals(fitted.refined, face.triangles, parts.candidates, target)
+    if len(distance) >= LEAST_OVERLAP and float(np.median(distance)) <= WORST_FIT:
+        return None
+    got = f"{np.median(distance) * 1000:.1f} mm" if len(distance) >= LEAST_OVERLAP else "almost no overlap"
+    return DataError(scans.root / "scans.json", f"expressions.{fitted.name}",
+                     f"a scan that the person's face fits within {WORST_FIT * 1000:.0f} mm", got,
+                     "scan this expression again")  # fmt: skip
 
 
 def _row(measurement: Measurement, face: FaceModel, parts: Parts, vertices: Float, head_from_scan: Float) -> Row:
     target = measurement.target.moved(head_from_scan)
     distance = residuals(vertices, face.triangles, parts.candidates, target) * 1000
-    if not len(distance):
-        distance = np.array([np.inf])
-    from scipy.spatial import cKDTree
-
     near = cKDTree(target.vertices).query(vertices[parts.candidates])[0] < 0.003
     return Row(
         measurement.expression, measurement.frames, measurement.agreement * 1000, float(near.mean()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +24,13 @@ SAME_WAY, are not of the face."""
 class Target:
     """One expression's surface in its scan frame, metres.
 
-    vertices [S, 3], normals [S, 3], triangles [T, 3], border [S] (on an edge of the measured part), colors [S, 3] 0..255
-    or None, keypoints [100, 3] (NaN where unknown) and their standard deviations sigma [100].
+    vertices [S, 3], normals [S, 3], triangles [T, 3], border [S] (at an edge of what was measured), colors [S, 3]
+    0..255 or None, keypoints [100, 3] (NaN where unknown) and their standard deviations sigma [100].
     """
 
     vertices: Float
     normals: Float
-    triangles: NDArray[np.int64]
+    triangles: NDArray[np.integer[Any]]
     border: NDArray[np.bool_]
     colors: Float | None
     keypoints: Float
@@ -37,12 +38,19 @@ class Target:
 
     @classmethod
     def of_mesh(
-        cls, vertices: Float, triangles: NDArray[np.int64], keypoints: Float, sigma: Float, colors: Float | None = None
+        cls,
+        vertices: Float,
+        triangles: NDArray[np.integer[Any]],
+        keypoints: Float,
+        sigma: Float,
+        colors: Float | None = None,
     ) -> Target:
         """From a mesh; border is found."""
         border = np.zeros(len(vertices), bool)
         border[boundary_edges(triangles)] = True
-        return cls(vertices, vertex_normals(vertices, triangles), triangles, border, colors, keypoints, sigma)
+        return cls(
+            vertices, np.asarray(vertex_normals(vertices, triangles)), triangles, border, colors, keypoints, sigma
+        )
 
     def moved(self, transform: Float) -> Target:
         """The same after a rigid or similarity transform [4, 4]."""
@@ -53,9 +61,9 @@ class Target:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Model vertices and the tangent planes they are paired with: index [P], point [P, 3], normal [P, 3], weight [P]."""
+    """Model vertices and the tangent planes paired with them: index [P], point [P, 3], normal [P, 3], weight [P]."""
 
-    index: NDArray[np.int64]
+    index: NDArray[np.integer[Any]]
     point: Float
     normal: Float
     weight: Float
@@ -69,7 +77,7 @@ class Matcher:
         self.tree = cKDTree(target.vertices)
 
     def pairs(
-        self, vertices: Float, normals: Float, candidates: NDArray[np.int64], reach: float, scale: float,
+        self, vertices: Float, normals: Float, candidates: NDArray[np.integer[Any]], reach: float, scale: float,
         angle: float = 50.0,
     ) -> Pairs:  # fmt: skip
         """Pairs of the candidate vertices.
@@ -89,7 +97,9 @@ class Matcher:
         return Pairs(index, target.vertices[at], target.normals[at], weight)
 
 
-def residuals(vertices: Float, triangles: NDArray[np.int64], candidates: NDArray[np.int64], target: Target) -> Float:
+def residuals(
+    vertices: Float, triangles: NDArray[np.integer[Any]], candidates: NDArray[np.integer[Any]], target: Target
+) -> Float:
     """Distances (metres) of measured points from the surface of the candidate vertices; the border is left out.
 
     Only measured points count whose closest place on the whole model lies inside the candidate region and faces the
@@ -99,8 +109,9 @@ def residuals(vertices: Float, triangles: NDArray[np.int64], candidates: NDArray
 
     inside = np.zeros(len(vertices), bool)
     inside[candidates] = True
-    core = inside[triangles].all(1)
+    core = np.asarray(inside[triangles].all(1))
     found = ClosestPoints(vertices, triangles).query(target.vertices[~target.border])
     normals = triangle_vectors(vertices, triangles)[found.triangle]
     agree = (normals * target.normals[~target.border]).sum(1) > SAME_WAY * np.linalg.norm(normals, axis=1)
-    return found.distance[core[found.triangle] & agree & (found.distance < FAR)]
+    kept: Float = found.distance[core[found.triangle] & agree & (found.distance < FAR)]
+    return kept

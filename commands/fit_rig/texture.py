@@ -47,6 +47,3 @@ def unwrap(face: FaceModel, vertices: Float, size: int) -> tuple[Float, NDArray[
     position = np.zeros((size, size, 3))
     position[covered] = (vertices[owner] * raster.barycentric[covered][..., None]).sum(1)
     return position, covered
-
-
-

@@ -50,7 +50,9 @@ def test_neutral_and_pose_are_found() -> None:
     assert np.linalg.norm(offset[:3, 3]) < 0.003
     assert np.abs(person.eye_centers - head.geometry.eye_centers).max() < 0.003
     triangles = person.neutral[face.triangles]
-    assert (np.linalg.norm(np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]), axis=1) > 0).all()
+    assert (
+        np.linalg.norm(np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]), axis=1) > 0
+    ).all()
 
 
 def test_a_neutral_with_eyes_shut_gives_an_open_rig() -> None:

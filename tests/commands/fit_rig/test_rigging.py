@@ -28,7 +28,7 @@ def made() -> dict[str, np.ndarray]:
     truth = gain[:, None, None] * prior
     expected = expected_weights().astype(np.float64)
     seen = np.tensordot(expected, truth, 1)
-    return {"neutral": neutral, "prior": prior, "truth": truth, "expected": expected, "seen": seen, "gain": gain}  # fmt: skip
+    return {"neutral": neutral, "prior": prior, "truth": truth, "expected": expected, "seen": seen}
 
 
 def test_known_shapes_come_back(made: dict[str, np.ndarray]) -> None:
