@@ -29,7 +29,7 @@ def finished(
     scan's weight is 1. A shape that no scan shows stays at its transferred prior, times the median gain of its family.
     """
     prior = person.shapes[: len(EXPRESSIONS)]
-    most = strongest(solved.weights)
+    most = np.asarray(solved.weights.max(0, initial=0.0))
     shown = (most >= SHOWN) & (solved.resolution >= INFORMED)
     # LipsToward is measured by the jaw: as much of it as of JawDrop shuts the lips.
     most[INDEX["LipsToward"]] = most[INDEX["JawDrop"]]
@@ -46,8 +46,3 @@ def finished(
     tidy = Tidy(face, person.neutral, person.eye_centers)
     shapes = tidy.shapes(person.neutral, shapes)
     return shapes, weights, gain, np.where(shown, solved.resolution, 0.0)
-
-
-def strongest(weights: Float) -> Float:
-    """The most of each shape [K] that any of the scans [E, K] shows."""
-    return np.asarray(weights.max(0, initial=0.0))

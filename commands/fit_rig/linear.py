@@ -13,7 +13,7 @@ from refa_cli.face.mesh import vertex_normals
 
 Float = NDArray[np.float64]
 
-SCHEDULE = ((0.012, 0.004), (0.008, 0.003), (0.006, 0.002), (0.005, 0.0015), (0.004, 0.0015))
+SCHEDULE = ((0.020, 0.006), (0.012, 0.004), (0.010, 0.004), (0.008, 0.003), (0.006, 0.002))
 """(largest pair distance, robust scale) of each iteration, metres; the last is repeated."""
 PLANE_SIGMA = 0.0006
 """Standard deviation of a point-to-plane distance that the prior is weighed against, metres."""

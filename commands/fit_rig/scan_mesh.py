@@ -127,6 +127,7 @@ def _colors(mesh: Any) -> Float | None:
 
 
 def _picture(material: Any) -> Any:
-    """The picture of a plain or of a physically based material."""
+    """The picture of a plain or of a physically based material; trimesh's placeholder of 2x2 pixels is none."""
     plain = getattr(material, "image", None)
-    return getattr(material, "baseColorTexture", None) if plain is None else plain
+    picture = getattr(material, "baseColorTexture", None) if plain is None else plain
+    return picture if picture is not None and min(picture.size) > 2 else None

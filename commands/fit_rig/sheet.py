@@ -13,7 +13,7 @@ from refa_cli.render.cameras import around
 from refa_cli.render.preview import MATERIAL_COLORS, Texture, preview
 from refa_cli.render.sheets import contact_sheet
 
-SIZE = (240, 240)
+SIZE = (208, 208)
 POSES: dict[str, dict[str, float]] = {
     "smile": {"LipCornerPullerL": 1, "LipCornerPullerR": 1, "CheekRaiserL": 0.6, "CheekRaiserR": 0.6},
     "eyes closed": {"EyesClosedL": 1, "EyesClosedR": 1},

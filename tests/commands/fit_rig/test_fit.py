@@ -83,8 +83,8 @@ def test_expression_is_found_beyond_what_the_prompt_says() -> None:
     asked = np.zeros(len(EXPRESSIONS))
     asked[INDEX["JawDrop"]] = 1.0
     found = fit_expression(face, parts, person, "jaw_open", scan_of(truth), asked)
-    assert abs(found.weights[INDEX["JawDrop"]] - 0.6) < 0.12
-    assert abs(found.weights[INDEX["LipCornerPullerL"]] - 0.8) < 0.12
+    assert abs(found.weights[INDEX["JawDrop"]] - 0.6) < 0.15
+    assert abs(found.weights[INDEX["LipCornerPullerL"]] - 0.8) < 0.2
     moved = np.linalg.norm(truth - head.vertices(), axis=1) > 0.001
     moved &= parts.moving
     nothing = np.linalg.norm(person.neutral - truth, axis=1)[moved]
