@@ -76,6 +76,7 @@ def test_names_are_the_callers() -> None:
 
 def test_one_thread_each_and_the_environment_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     assert list(fan_out(threads, [1, 2], workers=2)) == [["1", "1"]] * 2
     assert os.environ["OMP_NUM_THREADS"] == "5" and "OPENBLAS_NUM_THREADS" not in os.environ
 
