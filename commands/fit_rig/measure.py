@@ -25,7 +25,6 @@ KEYPOINT_SIGMA = 0.0015
 """Least standard deviation of a measured keypoint, metres."""
 KEYPOINT_SPREAD = 0.006
 """A keypoint on whose place frames disagree by more is not used, metres."""
-COLOR_REACH = 0.004
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,7 @@ def deformation(vertices: Float, displacement: Float, triangles: Int) -> NDArray
     Each maps a triangle's edges to the moved edges, and its normal to the moved normal, scaled with the root of the
     triangle's stretch (Sumner and Popovic, section 3).
     """
-    rest, moved = _frames(vertices, triangles), _frames(vertices + displacement, triangles)
-    return moved @ np.linalg.inv(rest)
+    return _frames(vertices + displacement, triangles) @ np.linalg.inv(_frames(vertices, triangles))
 
 
 def _frames(vertices: Float, triangles: Int) -> NDArray[np.float64]:
@@ -89,16 +88,15 @@ def _frames(vertices: Float, triangles: Int) -> NDArray[np.float64]:
     return np.stack([first, second, normal / np.sqrt(length)], axis=2)
 
 
-def transfer(
-    source: Float, shapes: Float, target: Float, triangles: Int, gradients: Gradients | None = None
-) -> NDArray[np.float64]:
+def transfer(source: Float, shapes: Float, target: Float, triangles: Int) -> NDArray[np.float64]:
     """Shapes of one head on another head of the same topology.
 
-    source [V, 3]: the head that shapes [K, V, 3] displace; target [V, 3]; triangles [F, 3]; gradients: of the target,
-    if at hand. Returns displacements [K, V, 3]; vertices that no shape moves stay.
+    source [V, 3]: the head that shapes [K, V, 3] displace; target [V, 3]; triangles [F, 3]. Returns displacements
+    [K, V, 3]; vertices that no shape moves stay.
     """
-    on_target = gradients or Gradients(target, triangles)
-    wanted = np.stack([(deformation(source, s, triangles) - np.eye(3)) @ on_target.tangent for s in shapes])
+    on_target = Gradients(target, triangles)
+    from_rest = np.linalg.inv(_frames(source, triangles))
+    wanted = np.stack([(_frames(source + s, triangles) @ from_rest - np.eye(3)) @ on_target.tangent for s in shapes])
     size = np.linalg.norm(target - target.mean(0)) / np.linalg.norm(source - source.mean(0))
     moved = on_target.field(wanted, shapes * size)  # pieces that float freely, such as teeth, move in proportion
     still = np.linalg.norm(shapes, axis=2) == 0  # exact zeros: the field's soft tie would leak a little
