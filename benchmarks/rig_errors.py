@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refa_cli.commands.fit_rig.fuse import apply, rigid
+from refa_cli.commands.fit_rig.linear import motion
+from refa_cli.commands.fit_rig.similarity import apply, rigid
 from refa_cli.face.closest import ClosestPoints
 from refa_cli.face.mesh import triangle_vectors, vertex_normals
 from refa_cli.formats.face import MATERIALS, REGIONS, FaceModel
@@ -18,6 +19,8 @@ from refa_cli.render.rasterize import rasterize
 Float = NDArray[np.float64]
 
 CAVITY = 0.006
+NEAR = 0.001
+"""Distance from the rig at which a true point counts a quarter when the offset is sought, metres."""
 MOVES = 0.001
 """A place that truly moves farther than this counts in an expression's error, metres."""
 
@@ -52,12 +55,18 @@ def head_offset(rig: Rig, rig_face: FaceModel, truth: ScanTruth, person_face: Fa
     offset = rigid(keypoints(neutral, rig_face), truth.keypoints[index].astype(np.float64))
     skin = face_vertices(person_face, truth)
     surface = ClosestPoints(neutral, rig_face.triangles)
-    for _ in range(15):
-        inverse = np.linalg.inv(offset)
-        found = surface.query(apply(inverse, true[skin]))
-        near = found.distance < 0.003
-        offset = rigid(found.point[near], true[skin][near])
-    return offset
+    normals = triangle_vectors(neutral, rig_face.triangles)
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-15)
+    rig_from_truth = np.linalg.inv(offset)
+    for _ in range(15):  # point to plane: point to point would creep along the face
+        moved = apply(rig_from_truth, true[skin])
+        found = surface.query(moved)
+        n, gap = normals[found.triangle], found.point - moved
+        trust = 1 / (1 + (found.distance / NEAR) ** 2) ** 2
+        rows = np.concatenate([np.cross(moved, n), n], 1)
+        step = np.linalg.solve(rows.T @ (trust[:, None] * rows), rows.T @ (trust * (gap * n).sum(1)))
+        rig_from_truth = motion(step[:3], step[3:]) @ rig_from_truth
+    return np.linalg.inv(rig_from_truth)
 
 
 def performed(rig: Rig, expression: str) -> Float:

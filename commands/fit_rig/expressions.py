@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refa_cli.commands.fit_rig.fuse import rigid
+from refa_cli.commands.fit_rig.similarity import rigid
 from refa_cli.commands.fit_rig.linear import LinearFace, fit
 from refa_cli.commands.fit_rig.person import Parts, Person, Tidy
 from refa_cli.commands.fit_rig.refine import Refiner
-from refa_cli.commands.fit_rig.target import Target
+from refa_cli.commands.fit_rig.stabilize import stabilized
+from refa_cli.commands.fit_rig.target import Matcher, Target
 from refa_cli.face.shapes import EXPRESSIONS
 from refa_cli.formats.face import FaceModel
 
@@ -22,13 +23,15 @@ EXPECTED_SIGMA, OTHER_SIGMA = 0.3, 0.15
 KEYPOINT_SHARE = 0.01
 """Weight of keypoints beside the surface: detectors see expressions weaker than they are (movements sideways by half to
 three quarters), so that keypoints only start the fit."""
+SHAPE_ERROR = 1.0
+"""A transferred shape is wrong by this share of its own displacement."""
 MOST = 1.3
 """Largest weight of a transferred shape: some people do more than the model."""
 
 
 @dataclass(frozen=True)
 class Expression:
-    """expected [53]: what the prompt asks for; weights [53] found of the transferred shapes (0..1); refined vertices
+    """expected [53]: what the prompt asks for, on top of rest; weights [53] found of the transferred shapes (0..1); refined vertices
     [V, 3] and how surely measured [V]; fitted [V, 3] before refinement; head_from_scan [4, 4]."""
 
     name: str
@@ -46,7 +49,8 @@ def fit_expression(
     """Fit and refine one expression; expected [53]: the prompt's activations."""
     count = len(EXPRESSIONS)
     lacking = face.lacks[:count]
-    asked = np.where(lacking, 0.0, expected)
+    # What the face shows at rest stays, as far as the prompt leaves room.
+    asked = np.where(lacking, 0.0, expected + person.rest * (1 - expected))
     linear = LinearFace(
         base=person.neutral,
         basis=person.shapes[:count],
@@ -58,13 +62,18 @@ def fit_expression(
         candidates=parts.candidates,
         keypoint_triangles=face.keypoint_triangles,
         keypoint_barycentric=face.keypoint_barycentric.astype(np.float64),
+        shape_error=SHAPE_ERROR,
     )
     scale = float(np.cbrt(np.linalg.det(person.head_from_scan[:3, :3])))
     start = _start(linear, target, asked, scale)
-    found = fit(linear, target, start, iterations=12, keypoint_share=KEYPOINT_SHARE)
+    matcher = Matcher(target)
+    found = fit(linear, matcher, start, iterations=12, keypoint_share=KEYPOINT_SHARE)
+    moved = np.linalg.norm(linear.at(found.coefficients) - linear.at(person.rest), axis=1)
+    pose = stabilized(person.scanned, moved, face.triangles, parts.candidates, matcher, found.head_from_scan)
+    found = fit(linear, matcher, pose, iterations=6, keypoints_only=0, keypoint_share=KEYPOINT_SHARE, fixed=True, start=found.coefficients)
     fitted = linear.at(found.coefficients)
     refiner = Refiner(fitted, face.triangles, parts.region, parts.candidates)
-    refined, sure = refiner.refine(fitted, target.moved(found.head_from_scan))
+    refined, sure = refiner.refine(fitted, matcher, found.head_from_scan)
     refined = refined + Tidy(face, person.neutral, person.eye_centers).apart(refined)
     return Expression(name, asked, np.clip(found.coefficients, 0, 1), refined, sure, fitted, found.head_from_scan)
 

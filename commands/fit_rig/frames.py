@@ -39,6 +39,9 @@ FACE_DEPTH = 0.12
 """Readings farther than this behind or before the median of the keypoints are background, metres."""
 DARK = 0.35
 """Above the brows, pixels darker than this share of the face's median are hair."""
+SHADE_FINE, SHADE_COARSE, SHADE_MOST, SHADE_FLOOR = 1.0, 8.0, 0.5, 8.0
+"""Brightness: filter against grain and extent of the surroundings, pixels; largest difference, logarithmic; counts
+added before the logarithm."""
 KEYPOINT_RADIUS = 2.5
 """Readings within so many pixels of a keypoint give its depth."""
 MIN_POINTS = 2000
@@ -52,7 +55,11 @@ class Cloud:
     """What one frame measured, in its colour camera's frame (OpenCV), metres.
 
     keypoints [100, 3], NaN where there is no reading; points [P, 3] and outward normals [P, 3] of the face's skin;
-    colors [P, 3] uint8; facing [P]: cosine of the viewing angle.
+    colors [P, 3] uint8; facing [P]: cosine of the viewing angle; shades [P]: brightness against its surroundings.
+
+    The same as maps over the depth picture's pixels around the face, NaN where there is no skin: place [h, w, 3],
+    facing_map [h, w, 3] (normals), shade_map [h, w]; camera_from_cloud [4, 4] and pinhole (fx, fy, cx, cy) tell which
+    pixel sees a point.
     """
 
     keypoints: Float
@@ -60,6 +67,12 @@ class Cloud:
     normals: Float
     colors: NDArray[np.uint8]
     facing: Float
+    shades: Float
+    place: Float
+    facing_map: Float
+    shade_map: Float
+    camera_from_cloud: Float
+    pinhole: Float
 
 
 def read_cloud(frame: Frame) -> Cloud:
@@ -99,7 +112,21 @@ def read_cloud(frame: Frame) -> Cloud:
     if mask.sum() < MIN_POINTS:
         raise DataError(frame.depth, "depth", f"at least {MIN_POINTS} readings on the face", str(int(mask.sum())),
                         "hold the phone at 25 to 50 cm, in front of the face")  # fmt: skip
-    return Cloud(keypoints, smooth[mask], normals[mask], color[row, column][mask], facing[mask])
+    seen = color[row, column]
+    shade = _shade(seen, face[row, column])
+    place, facing_map = (np.where(mask[..., None], values, np.nan) for values in (smooth, normals))
+    pinhole = np.array([depth_camera.fx, depth_camera.fy, depth_camera.cx, depth_camera.cy])
+    camera_from_cloud = np.linalg.inv(np.eye(4) if aligned else frame.color_from_depth)
+    return Cloud(keypoints, smooth[mask], normals[mask], seen[mask], facing[mask], shade[mask], place, facing_map,
+                 np.where(mask, shade, np.nan), camera_from_cloud, pinhole)  # fmt: skip
+
+
+def _shade(color: NDArray[np.uint8], face: NDArray[np.bool_]) -> Float:
+    """Logarithmic brightness [h, w] against the mean of its surroundings on the face: what is drawn on the skin."""
+    bright = np.log(gaussian_filter(color.astype(np.float64).mean(-1), SHADE_FINE) + SHADE_FLOOR)
+    share = gaussian_filter(face.astype(np.float64), SHADE_COARSE)
+    around = gaussian_filter(np.where(face, bright, 0), SHADE_COARSE) / np.maximum(share, 1e-6)
+    return np.asarray(np.clip(bright - around, -SHADE_MOST, SHADE_MOST))
 
 
 def _outline(frame: Frame, color: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], Float]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refa_cli.commands.fit_rig.similarity import apply
 from refa_cli.commands.fit_rig.target import Matcher, Target
 from refa_cli.face.mesh import vertex_normals
 
@@ -27,7 +28,8 @@ class LinearFace:
 
     base [V, 3], basis [K, V, 3] metres; mean [K], sigma [K] of the prior; lower, upper [K] bounds; triangles [F, 3];
     candidates: vertices that may be paired with the measurement; keypoint_triangles [100] and
-    keypoint_barycentric [100, 3].
+    keypoint_barycentric [100, 3]; shape_error: how far basis shapes are known to be wrong, as a share of how far they
+    move a vertex. Without it a pose turns until skin that moves in a way of its own fits better.
     """
 
     base: Float
@@ -40,6 +42,7 @@ class LinearFace:
     candidates: NDArray[np.integer[Any]]
     keypoint_triangles: NDArray[np.integer[Any]]
     keypoint_barycentric: Float
+    shape_error: float = 0.0
 
     def at(self, coefficients: Float) -> Float:
         """Vertices [V, 3]."""
@@ -61,27 +64,26 @@ class LinearFit:
 
 
 def fit(
-    face: LinearFace, target: Target, head_from_scan: Float, iterations: int = 12, keypoints_only: int = 3,
-    fit_scale: bool = False, keypoint_share: float = 1.0,
+    face: LinearFace, matcher: Matcher, head_from_scan: Float, iterations: int = 12, keypoints_only: int = 3,
+    fit_scale: bool = False, keypoint_share: float = 1.0, fixed: bool = False, start: Float | None = None,
 ) -> LinearFit:  # fmt: skip
-    """Fit coefficients and pose to a target in its scan frame.
+    """Fit coefficients and pose to a target, given by its matcher.
 
     head_from_scan: where the scan lies at first; keypoints_only: first iterations without surface;
-    keypoint_share: what keypoints weigh once the surface has joined. The first coefficients are the prior's mean.
+    keypoint_share: what keypoints weigh once the surface has joined; fixed: the pose stays; start: first coefficients,
+    by default the prior's mean.
     """
-    c = face.mean.copy()
+    c = face.mean.copy() if start is None else start.copy()
     pose = head_from_scan.copy()
     flat_points = face.keypoints(face.basis)  # [K, 100, 3]
     for step in range(iterations):
         vertices = face.at(c)
-        seen = target.moved(pose)
-        rows, right, weight = _keypoint_rows(face, vertices, flat_points, seen)
+        rows, right, weight = _keypoint_rows(face, vertices, flat_points, matcher.target, pose)
         if step >= keypoints_only:
             reach, scale = SCHEDULE[min(step - keypoints_only, len(SCHEDULE) - 1)]
             weight = [keypoint_share * w for w in weight]
-            pairs = Matcher(seen).pairs(
-                vertices, np.asarray(vertex_normals(vertices, face.triangles)), face.candidates, reach, scale
-            )
+            normals = np.asarray(vertex_normals(vertices, face.triangles))
+            pairs = matcher.pairs(vertices, normals, face.candidates, reach, scale, head_from_scan=pose)
             n, at = pairs.normal, vertices[pairs.index]
             plane = np.concatenate(
                 [np.cross(at, n), n, (at * n).sum(1)[:, None], np.einsum("kpi,pi->pk", face.basis[:, pairs.index], n)],
@@ -89,20 +91,21 @@ def fit(
             )
             rows.append(plane)
             right.append(((pairs.point - at) * n).sum(1))
-            weight.append(pairs.weight / PLANE_SIGMA**2 / SPARE)
-        c, motion = _solve(face, np.concatenate(rows), np.concatenate(right), np.concatenate(weight), c, fit_scale)
+            moved = np.linalg.norm(at - face.base[pairs.index], axis=1)
+            weight.append(pairs.weight / (PLANE_SIGMA**2 + (face.shape_error * moved) ** 2) / SPARE)
+        c, motion = _solve(face, np.concatenate(rows), np.concatenate(right), np.concatenate(weight), c, fit_scale, fixed)
         pose = np.linalg.inv(motion) @ pose
     return LinearFit(c, pose)
 
 
 def _keypoint_rows(
-    face: LinearFace, vertices: Float, flat_points: Float, seen: Target
+    face: LinearFace, vertices: Float, flat_points: Float, target: Target, pose: Float
 ) -> tuple[list[Float], list[Float], list[Float]]:
-    known = np.flatnonzero(np.isfinite(seen.keypoints[:, 2]))
+    known = np.flatnonzero(np.isfinite(target.keypoints[:, 2]))
     model = face.keypoints(vertices)[known]
-    error = seen.keypoints[known] - model
+    error = apply(pose, target.keypoints[known]) - model
     norm = np.linalg.norm(error, axis=1)
-    sigma = seen.sigma[known]
+    sigma = target.sigma[known] * float(np.cbrt(np.linalg.det(pose[:3, :3])))
     trust = 1 / (1 + (norm / (3 * sigma)) ** 2) / sigma**2
     rows = []
     for axis in range(3):
@@ -113,13 +116,13 @@ def _keypoint_rows(
 
 
 def _solve(
-    face: LinearFace, rows: Float, right: Float, weight: Float, c: Float, fit_scale: bool
+    face: LinearFace, rows: Float, right: Float, weight: Float, c: Float, fit_scale: bool, fixed: bool = False
 ) -> tuple[Float, Float]:
     """One step: new coefficients, and the model's motion [4, 4] in the head frame; bounds by fixing what violates."""
     count = len(c)
     normal = rows.T @ (weight[:, None] * rows)
     gradient = rows.T @ (weight * right)
-    diagonal = np.concatenate([np.full(6, 1e-6), [1e-6 if fit_scale else 1e12], 1 / face.sigma**2])
+    diagonal = np.concatenate([np.full(6, 1e15 if fixed else 1e-6), [1e-6 if fit_scale else 1e12], 1 / face.sigma**2])
     normal[np.diag_indices_from(normal)] += diagonal
     gradient[7:] += (face.mean - c) / face.sigma**2
     lower, upper = face.lower - c, face.upper - c

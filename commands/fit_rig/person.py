@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refa_cli.commands.fit_rig.fuse import rigid
+from scipy.sparse import diags
+
 from refa_cli.commands.fit_rig.linear import LinearFace, fit
-from refa_cli.commands.fit_rig.refine import Refiner
-from refa_cli.commands.fit_rig.target import Target
+from refa_cli.commands.fit_rig.refine import Refiner, unfolded
+from refa_cli.commands.fit_rig.similarity import rigid
+from refa_cli.commands.fit_rig.target import Matcher, Target
 from refa_cli.face.closing import Closer, clear_eyeballs
 from refa_cli.face.deformation import transfer
 from refa_cli.face.mesh import adjacency, components
@@ -37,6 +39,8 @@ VIEW_YAWS, VIEW_PITCHES = (-40, 0, 40), (-5, 10)
 """Degrees from which a vertex must be seen at least once to be paired with a measurement."""
 LID_RINGS = 4
 """Rings of vertices around the lid margin that tell where the eyeball lies."""
+CLEAR_ROUNDS = 12
+"""Rounds of averaging in which skin around a lid follows its margin off the eyeball."""
 LID_SIGMA, SHIFT_SIGMA = 0.004, 0.003
 """Standard deviations of a lid vertex's distance from the eyeball's centre, and of the centre's shift, metres."""
 
@@ -128,7 +132,15 @@ def fit_person(face: FaceModel, parts: Parts, target: Target, auto_scale: bool) 
         keypoint_triangles=face.keypoint_triangles,
         keypoint_barycentric=face.keypoint_barycentric.astype(np.float64),
     )
-    found = fit(linear, target, initial_pose(face, target, auto_scale), iterations=16, fit_scale=auto_scale)
+    matcher = Matcher(target)
+    found = fit(linear, matcher, initial_pose(face, target, auto_scale), iterations=16, fit_scale=auto_scale)
+    # Eyes are shut or not: narrow eyes are who the person is, and taken for half-closed lids they would be torn open.
+    lids = np.array([modes + INDEX[name] for name in ("EyesClosedL", "EyesClosedR")])
+    ajar = lids[found.coefficients[lids] <= REST_SHUT]
+    linear.upper[ajar] = 0.0
+    start = found.coefficients.copy()
+    start[ajar] = 0.0
+    found = fit(linear, matcher, found.head_from_scan, iterations=8, keypoints_only=0, fit_scale=auto_scale, start=start)
     identity, rest = found.coefficients[:modes], found.coefficients[modes:].copy()
     pose = found.head_from_scan
     scale = 1.0
@@ -146,7 +158,7 @@ def fit_person(face: FaceModel, parts: Parts, target: Target, auto_scale: bool) 
 
     refiner = Refiner(plain, face.triangles, parts.region, parts.candidates)
     corners = (face.triangles[face.keypoint_triangles], face.keypoint_barycentric.astype(np.float64))
-    scanned, sure = refiner.refine(fitted, target.moved(pose), corners)
+    scanned, sure = refiner.refine(fitted, matcher, pose, corners, coarse=True)
     for eye in (0, 1):
         shift = eyeball_shift(face, eye, fitted, scanned, centers[eye])
         for vertices in (fitted, scanned, plain):
@@ -156,7 +168,7 @@ def fit_person(face: FaceModel, parts: Parts, target: Target, auto_scale: bool) 
     shapes = transfer(face.mean.astype(np.float64), basis, plain, face.triangles)
     neutral = scanned - np.tensordot(rest, shapes[: len(names)], 1)
     tidy = Tidy(face, neutral, centers)
-    neutral = neutral + tidy.apart(neutral)
+    neutral = unfolded(neutral + tidy.apart(neutral), face.mean * scale, face.triangles)
     shapes = tidy.shapes(neutral, transfer(face.mean.astype(np.float64), basis, neutral, face.triangles))
     return Person(neutral, rest, scanned, sure, shapes, centers, pose, identity, scale)
 
@@ -198,6 +210,14 @@ class Tidy:
         self.lids = [Closer(neutral, face.triangles, p, face.eyeball) for p in face.lid_pairs if len(p)]
         self.lips = Closer(neutral, face.triangles, face.lip_pairs, face.eyeball) if len(face.lip_pairs) else None
         self.margin = np.unique(face.lid_pairs)
+        around = adjacency(face.triangles, len(neutral))
+        self.mean = diags(1 / np.maximum(np.asarray(around.sum(1)).ravel(), 1)) @ around
+        near = np.zeros(len(neutral), bool)
+        near[self.margin] = True
+        for _ in range(LID_RINGS):
+            near = (around @ near > 0) | near
+        near[self.margin] = False
+        self.follow = np.flatnonzero(near & (face.eyeball == 0))
 
     def apart(self, vertices: Float) -> Float:
         """The correction [V, 3] that takes lids out of eyeballs and of each other, and lips out of each other."""
@@ -206,7 +226,11 @@ class Tidy:
         for closer in (*self.lids, *([self.lips] if self.lips else [])):
             out += closer.uncross(vertices + out, up)
         if len(self.margin):
-            out += clear_eyeballs(vertices + out, self.centers, self.radii, self.margin)
+            pushed = clear_eyeballs(vertices + out, self.centers, self.radii, self.margin)
+            if pushed.any():
+                for _ in range(CLEAR_ROUNDS):  # the skin around follows, or its small triangles would turn over
+                    pushed[self.follow] = self.mean[self.follow] @ pushed
+                out += pushed
         return out
 
     def shapes(self, neutral: Float, shapes: Float) -> Float:

@@ -10,11 +10,13 @@ from scipy.sparse import coo_matrix, csr_matrix, diags, kron
 from scipy.sparse.linalg import splu
 
 from refa_cli.commands.fit_rig.target import Matcher, Pairs, Target
-from refa_cli.face.mesh import cotangent_laplacian, submesh, vertex_normals
+from refa_cli.face.mesh import adjacency, cotangent_laplacian, submesh, triangle_vectors, vertex_normals
 
 Float = NDArray[np.float64]
 Int = NDArray[np.integer[Any]]
 
+COARSE = ((0.010, 0.004, 10.0), (0.008, 0.003, 5.0), (0.006, 0.002, 2.5))
+"""Rounds before these for a neutral: noses reach farther than identities do."""
 SCHEDULE = ((0.004, 0.0015, 1.0), (0.003, 0.0010, 0.4), (0.0025, 0.0008, 0.2))
 """(largest pair distance, robust scale, bending stiffness) of each round; metres, metres, per squared spacing."""
 STRETCH = 0.02
@@ -22,6 +24,8 @@ STRETCH = 0.02
 HOLD = (1e-4, 1.0)
 """Tie to the fitted head inside the region and at its border."""
 KEYPOINT_WEIGHT = 0.05
+UNFOLD_ROUNDS, UNFOLD_GROWTH = 60, 10
+"""Most rounds of averaging around turned triangles, and rounds after which one more ring of neighbours joins."""
 
 
 class Refiner:
@@ -43,21 +47,22 @@ class Refiner:
         hold[border[self.inside]] = HOLD[1]
         self._hold = diags(hold)
 
-    def refine(self, fitted: Float, target: Target, keypoints: tuple[Int, Float] | None = None) -> tuple[Float, Float]:
+    def refine(self, fitted: Float, matcher: Matcher, head_from_scan: Float, keypoints: tuple[Int, Float] | None = None, coarse: bool = False) -> tuple[Float, Float]:
         """Refined vertices [V, 3] and, per vertex [V], how surely its place was measured (0..1).
 
         fitted [V, 3] and target in the head frame; keypoints: (vertices [100, 3], weights [100, 3]) of each keypoint,
         to be drawn weakly to the target's.
         """
-        matcher = Matcher(target)
         out = fitted.copy()
         sure = np.zeros(len(fitted))
-        for reach, scale, stiffness in SCHEDULE:
-            pairs = matcher.pairs(out, np.asarray(vertex_normals(out, self.triangles)), self.candidates, reach, scale)
-            out[self.inside] = fitted[self.inside] + self._solve(fitted, pairs, stiffness, target, keypoints)
+        placed = matcher.target.moved(head_from_scan)
+        for reach, scale, stiffness in ((*COARSE, *SCHEDULE) if coarse else SCHEDULE):
+            normals = np.asarray(vertex_normals(out, self.triangles))
+            pairs = matcher.pairs(out, normals, self.candidates, reach, scale, head_from_scan=head_from_scan)
+            out[self.inside] = fitted[self.inside] + self._solve(fitted, pairs, stiffness, placed, keypoints)
             sure[:] = 0
             sure[pairs.index] = np.sqrt(pairs.weight)
-        return out, sure
+        return unfolded(out, fitted, self.triangles), sure
 
     def _solve(
         self, fitted: Float, pairs: Pairs, stiffness: float, target: Target, keypoints: tuple[Int, Float] | None
@@ -93,6 +98,32 @@ class Refiner:
         pick = coo_matrix((weights.reshape(-1), (row, self.local[corners].reshape(-1))),
                           shape=(len(corners), len(self.inside))).tocsr()  # fmt: skip
         return kron(pick.T @ diags(trust) @ pick, np.eye(3), format="csr"), pick.T @ (trust[:, None] * error)
+
+
+def unfolded(vertices: Float, reference: Float, triangles: Int) -> Float:
+    """`vertices` [V, 3] with no triangle turned by more than a right angle against `reference` [V, 3], if possible.
+
+    Around turned triangles the displacement from the reference is averaged, over ever more of the surroundings, until
+    they turn back.
+    """
+    neighbours = adjacency(triangles, len(vertices))
+    mean = diags(1 / np.maximum(np.asarray(neighbours.sum(1)).ravel(), 1)) @ neighbours
+    before = triangle_vectors(reference, triangles)
+    shift = vertices - reference
+    touched = np.zeros(len(vertices), bool)
+    for r in range(UNFOLD_ROUNDS):
+        turned = (before * triangle_vectors(reference + shift, triangles)).sum(1) <= 0
+        if not turned.any():
+            break
+        touched[triangles[turned]] = True
+        if r % UNFOLD_GROWTH == UNFOLD_GROWTH - 1:
+            near = np.zeros(len(vertices), bool)
+            near[triangles[turned]] = True
+            for _ in range(1 + r // UNFOLD_GROWTH):
+                near = (neighbours @ near > 0) | near
+            touched |= near
+        shift[touched] = (mean @ shift)[touched]
+    return reference + shift
 
 
 def factor(system: csr_matrix) -> Any:

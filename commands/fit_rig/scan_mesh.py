@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refa_cli.commands.fit_rig.fuse import apply
+from refa_cli.commands.fit_rig.similarity import apply
 from refa_cli.commands.fit_rig.units import EYES_LEAST, EYES_MOST, centimetres
 from refa_cli.face.mesh import submesh, triangle_vectors, weld
 from refa_cli.formats.errors import DataError

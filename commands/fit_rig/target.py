@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from refa_cli.commands.fit_rig.fuse import apply
+from refa_cli.commands.fit_rig.similarity import apply
 from refa_cli.face.mesh import boundary_edges, triangle_vectors, vertex_normals
 
 Float = NDArray[np.float64]
@@ -18,6 +18,13 @@ FAR = 0.01
 SAME_WAY = 0.5
 """Measured points farther than FAR metres from the model, or with a normal whose cosine with its normal is less than
 SAME_WAY, are not of the face."""
+
+
+NORMAL_LENGTH = 0.004
+"""Metres that a difference of unit normals by 1 counts in looking for the closest point."""
+ASIDE, ASIDE_SHARE = 0.0015, 0.3
+"""A vertex is not paired with a point that lies farther than this beside its normal, metres, plus this share of its
+distance along it: it lies beyond the border."""
 
 
 @dataclass(frozen=True)
@@ -70,31 +77,45 @@ class Pairs:
 
 
 class Matcher:
-    """Closest-point pairing with rejection by distance, by normal and at the border of the measurement."""
+    """Pairing with one measurement: the closest point that also faces the same way, rejected by distance, by normal
+    and at the border of the measurement.
+
+    Closeness counts a difference of unit normals NORMAL_LENGTH times: thin parts, such as the wings of the nose, are
+    not paired with their other side, nor with the edge of a hole beside them.
+    """
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.tree = cKDTree(target.vertices)
+        self.inner = np.flatnonzero(~target.border)
+        self.tree = cKDTree(np.hstack([target.vertices, NORMAL_LENGTH * target.normals])[self.inner])
 
     def pairs(
         self, vertices: Float, normals: Float, candidates: NDArray[np.integer[Any]], reach: float, scale: float,
-        angle: float = 50.0,
+        angle: float = 50.0, head_from_scan: Float | None = None,
     ) -> Pairs:  # fmt: skip
         """Pairs of the candidate vertices.
 
-        vertices, normals [V, 3] of the model, in the target's frame; reach: largest distance, metres; scale: distance
-        from the plane at which a pair counts half, metres; angle: largest between normals, degrees.
+        vertices, normals [V, 3] of the model in the head frame; reach: largest distance, metres; scale: distance from
+        the plane at which a pair counts a quarter, metres; angle: largest between normals, degrees; head_from_scan
+        [4, 4]: where the target lies, in place by default.
         """
-        target = self.target
-        distance, nearest = self.tree.query(vertices[candidates], distance_upper_bound=reach)
+        target, pose = self.target, np.eye(4) if head_from_scan is None else head_from_scan
+        size = float(np.cbrt(np.linalg.det(pose[:3, :3])))
+        back = np.linalg.inv(pose)
+        asked = np.hstack([apply(back, vertices[candidates]), NORMAL_LENGTH * normals[candidates] @ pose[:3, :3] / size])
+        far = np.hypot(reach / size, 2 * NORMAL_LENGTH * np.sin(np.radians(angle) / 2))
+        distance, nearest = self.tree.query(asked, distance_upper_bound=far)
         near = np.isfinite(distance)
-        index, at = candidates[near], nearest[near]
-        agree = (normals[index] * target.normals[at]).sum(1) > np.cos(np.radians(angle))
-        keep = agree & ~target.border[at]
-        index, at = index[keep], at[keep]
-        offset = ((vertices[index] - target.vertices[at]) * target.normals[at]).sum(1)
+        index, at = candidates[near], self.inner[nearest[near]]
+        point = apply(pose, target.vertices[at])
+        normal = target.normals[at] @ pose[:3, :3].T / size
+        away = vertices[index] - point
+        offset = (away * normal).sum(1)
+        aside = np.sqrt(np.maximum((away**2).sum(1) - offset**2, 0))
+        keep = (normals[index] * normal).sum(1) > np.cos(np.radians(angle))
+        keep &= ((away**2).sum(1) < reach**2) & (aside < ASIDE + ASIDE_SHARE * np.abs(offset))
         weight = 1 / (1 + (offset / scale) ** 2) ** 2
-        return Pairs(index, target.vertices[at], target.normals[at], weight)
+        return Pairs(index[keep], point[keep], normal[keep], weight[keep])
 
 
 def residuals(
