@@ -15,14 +15,14 @@ import numpy as np
 from refa_cli.formats.checks import SUBJECT
 from refa_cli.formats.face import EXPRESSION_COUNT, EYE_FOLLOW_COUNT, KEYPOINT_COUNT, MATERIALS, eye_problem
 from refa_cli.formats.npz import NpzArtifact
-from refa_cli.formats.spec import F32, I32, U8, array, names, text
+from refa_cli.formats.spec import B1, F32, I32, U8, array, names, text
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ScanTruth(NpzArtifact):
     """The truth of one subject's scans. The order of the 53 + 8 shapes is that of `refa_cli.face.shapes`."""
 
-    SCHEMA: ClassVar[str] = "refa.scantruth/1"
+    SCHEMA: ClassVar[str] = "refa.scantruth/2"
 
     subject: str = text(doc="who it is", pattern=SUBJECT)
     face_digest: str = text(doc="digest of the face model whose topology this is", pattern=r"[0-9a-f]{64}")
@@ -43,6 +43,9 @@ class ScanTruth(NpzArtifact):
         "E 2 2", unit="rad", frame="head", within=(-pi / 2, pi / 2), doc="eye left, right; (yaw to the left, pitch up)"
     )
     vertices: F32 = array("E V 3", unit="m", frame="head", within=(-1, 1), doc="the head; mean of the hold")
+    seen: B1 = array(
+        "E V", dtype="bool", doc="whether some frame saw the vertex, by less than 75 degrees from its normal, hair aside"
+    )
     keypoints: F32 = array("E K 3", unit="m", frame="head", within=(-1, 1), doc="its keypoints; K is 100, or 0")
     camera_from_head: F32 = array(
         "E T 4 4", unit="m", frame="target: camera", pose="rigid", doc="where the head was in every frame"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,10 @@ EXPECTED_SIGMA, OTHER_SIGMA = 0.3, 0.15
 KEYPOINT_SHARE = 0.01
 """Weight of keypoints beside the surface: detectors see expressions weaker than they are (movements sideways by half to
 three quarters), so that keypoints only start the fit."""
+STABILIZED = 2
+"""How often the pose is sought in the skin that stays, and the weights at that pose."""
 SHAPE_ERROR = 1.0
-"""A transferred shape is wrong by this share of its own displacement."""
+"""While the pose is sought, a transferred shape may be wrong by this share of its own displacement."""
 MOST = 1.3
 """Largest weight of a transferred shape: some people do more than the model."""
 
@@ -68,9 +70,13 @@ def fit_expression(
     start = _start(linear, target, asked, scale)
     matcher = Matcher(target)
     found = fit(linear, matcher, start, iterations=12, keypoint_share=KEYPOINT_SHARE)
-    moved = np.linalg.norm(linear.at(found.coefficients) - linear.at(person.rest), axis=1)
-    pose = stabilized(person.scanned, moved, face.triangles, parts.candidates, matcher, found.head_from_scan)
-    found = fit(linear, matcher, pose, iterations=6, keypoints_only=0, keypoint_share=KEYPOINT_SHARE, fixed=True, start=found.coefficients)
+    still = linear.at(person.rest)
+    exact = replace(linear, shape_error=0.0)  # a pose that is known cannot be led astray
+    for _ in range(STABILIZED):
+        moved = np.linalg.norm(linear.at(found.coefficients) - still, axis=1)
+        pose = stabilized(person.scanned, moved, face.triangles, parts.candidates, matcher, found.head_from_scan)
+        found = fit(exact, matcher, pose, iterations=5, keypoints_only=0, keypoint_share=KEYPOINT_SHARE, fixed=True,
+                    start=found.coefficients)  # fmt: skip
     fitted = linear.at(found.coefficients)
     refiner = Refiner(fitted, face.triangles, parts.region, parts.candidates)
     refined, sure = refiner.refine(fitted, matcher, found.head_from_scan)

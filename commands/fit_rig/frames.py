@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_erosion, gaussian_filter, maximum_filter, minimum_filter
+from scipy.ndimage import binary_erosion, gaussian_filter, maximum_filter, minimum_filter, uniform_filter
 
 from refa_cli.commands.fit_rig.units import FACE_LEAST, FACE_MOST, centimetres, face_size
 from refa_cli.formats.errors import DataError
@@ -39,9 +39,9 @@ FACE_DEPTH = 0.12
 """Readings farther than this behind or before the median of the keypoints are background, metres."""
 DARK = 0.35
 """Above the brows, pixels darker than this share of the face's median are hair."""
-SHADE_FINE, SHADE_COARSE, SHADE_MOST, SHADE_FLOOR = 1.0, 8.0, 0.5, 8.0
-"""Brightness: filter against grain and extent of the surroundings, pixels; largest difference, logarithmic; counts
-added before the logarithm."""
+SHADE_FINE, SHADE_AROUND, SHADE_MOST, SHADE_FLOOR = 1.0, 21, 0.5, 8.0
+"""Brightness: filter against grain and side of the surroundings, pixels; largest difference, logarithmic; counts added
+before the logarithm."""
 KEYPOINT_RADIUS = 2.5
 """Readings within so many pixels of a keypoint give its depth."""
 MIN_POINTS = 2000
@@ -123,10 +123,15 @@ def read_cloud(frame: Frame) -> Cloud:
 
 def _shade(color: NDArray[np.uint8], face: NDArray[np.bool_]) -> Float:
     """Logarithmic brightness [h, w] against the mean of its surroundings on the face: what is drawn on the skin."""
-    bright = np.log(gaussian_filter(color.astype(np.float64).mean(-1), SHADE_FINE) + SHADE_FLOOR)
-    share = gaussian_filter(face.astype(np.float64), SHADE_COARSE)
-    around = gaussian_filter(np.where(face, bright, 0), SHADE_COARSE) / np.maximum(share, 1e-6)
-    return np.asarray(np.clip(bright - around, -SHADE_MOST, SHADE_MOST))
+    bright = np.log(gaussian_filter(_brightness(color), SHADE_FINE) + SHADE_FLOOR)
+    share = uniform_filter(face.astype(np.float32), SHADE_AROUND)
+    around = uniform_filter(np.where(face, bright, 0), SHADE_AROUND) / np.maximum(share, 1e-6)
+    return np.clip(bright - around, -SHADE_MOST, SHADE_MOST).astype(np.float64)
+
+
+def _brightness(color: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Mean of the channels [h, w], 0..255."""
+    return color.sum(-1, dtype=np.uint16).astype(np.float32) / 3
 
 
 def _outline(frame: Frame, color: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], Float]:
@@ -281,7 +286,7 @@ def _hair(color: NDArray[np.uint8], face: NDArray[np.bool_], pixels: Float) -> N
     """Dark pixels [H, W] above the brows or beside the face: hair. Stubble on the cheeks stays."""
     if not face.any() or not np.isfinite(pixels).any():
         return np.zeros(face.shape, bool)
-    light = gaussian_filter(color.astype(np.float32).mean(-1), 2.0)
+    light = gaussian_filter(_brightness(color), 2.0)
     brows = float(np.nanpercentile(pixels[:, 1], 10))
     hair: NDArray[np.bool_] = light < DARK * float(np.median(light[face]))
     below = slice(int(max(brows, 0)), None)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scipy.sparse import diags
+from scipy.sparse import csr_matrix, diags
 
 from refa_cli.commands.fit_rig.linear import LinearFace, fit
 from refa_cli.commands.fit_rig.refine import Refiner, unfolded
@@ -37,6 +37,8 @@ IDENTITY_LIMIT = 4.0
 SCALE_IPD = 0.063
 VIEW_YAWS, VIEW_PITCHES = (-40, 0, 40), (-5, 10)
 """Degrees from which a vertex must be seen at least once to be paired with a measurement."""
+MEASURED_RINGS, REGION_RINGS = 4, 10
+"""Edges beyond the face region as far as which vertices are paired with a measurement, and may be moved by it."""
 LID_RINGS = 4
 """Rings of vertices around the lid margin that tell where the eyeball lies."""
 CLEAR_ROUNDS = 12
@@ -65,13 +67,18 @@ class Parts:
         outer = np.zeros(count, bool)
         outer[face.triangles[np.isin(face.material, [MATERIALS.index("skin"), MATERIALS.index("lips")])]] = True
         moving = skin & face.regions[REGIONS.index("face")]
-        region = moving.copy()
         neighbours = adjacency(face.triangles, count)
-        for _ in range(6):
-            region = (neighbours @ region > 0) | region
-        candidates = moving & outer & seen_from_the_front(face)
+        measured, region = (grown(moving, neighbours, rings) for rings in (MEASURED_RINGS, REGION_RINGS))
+        candidates = measured & skin & outer & seen_from_the_front(face)
         candidates[np.concatenate([face.lid_pairs.reshape(-1), face.lip_pairs.reshape(-1)])] = False
         return cls(skin, moving, region & skin, np.flatnonzero(candidates))
+
+
+def grown(chosen: NDArray[np.bool_], neighbours: csr_matrix, rings: int) -> NDArray[np.bool_]:
+    """The vertices [V] that are at most so many edges away from those chosen [V]."""
+    for _ in range(rings):
+        chosen = (neighbours @ chosen > 0) | chosen
+    return chosen
 
 
 def seen_from_the_front(face: FaceModel) -> NDArray[np.bool_]:

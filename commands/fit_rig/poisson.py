@@ -17,6 +17,7 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 
+from refa_cli.commands.fit_rig import poisson_kernels
 from refa_cli.face.mesh import submesh
 
 Float = NDArray[np.float64]
@@ -58,13 +59,14 @@ def reconstruct(points: Float, normals: Float, trim: float = TRIM, cell: float =
     shape = tuple(fft.next_fast_len(int(n), real=True) for n in extent)
     at = (points - origin) / cell
 
-    field = [gaussian_filter(_splat(at, normals[:, axis], shape), SMOOTHING, mode="constant") for axis in range(3)]
-    chi = _solve(field, shape)
-    weight = gaussian_filter(_splat(at, np.ones(len(at)), shape), LEVEL_RANGE, mode="constant", truncate=3.0)
+    chi = _solve(_splat(at, normals, shape), shape)
     crossing = map_coordinates(chi, at.T, order=1)
-    level = gaussian_filter(_splat(at, crossing, shape), LEVEL_RANGE, mode="constant", truncate=3.0)
-    near = weight > weight.max() * 1e-4
-    chi -= np.where(near, level / np.maximum(weight, 1e-30), np.median(crossing))
+    coarse = tuple(n // 2 + 2 for n in shape)
+    level, weight = _splat(at / 2, np.column_stack([crossing, np.ones(len(at))]), coarse)
+    for field in (level, weight):
+        gaussian_filter(field, LEVEL_RANGE / 2, mode="constant", truncate=3.0, output=field)
+    near = np.zeros(shape, bool)
+    poisson_kernels.lower(chi, level, weight, float(weight.max()) * 1e-4, near)
 
     vertices, triangles, _, _ = marching_cubes(  # type: ignore[no-untyped-call]
         chi, 0.0, mask=near, gradient_direction="ascent"
@@ -76,24 +78,22 @@ def reconstruct(points: Float, normals: Float, trim: float = TRIM, cell: float =
 
 
 def _splat(at: Float, values: Float, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Trilinear sums of values [P] at grid coordinates [P, 3]."""
-    low = np.floor(at).astype(np.int64)
-    part = at - low
-    out = np.zeros(int(np.prod(shape)))
-    for corner in np.ndindex(2, 2, 2):
-        share = np.prod(np.where(corner, part, 1 - part), axis=1)
-        np.add.at(out, np.ravel_multi_index(tuple((low + corner).T), shape), share * values)
-    return out.reshape(shape).astype(np.float32)
+    """Trilinear sums [C, *shape] of values [P, C] at grid coordinates [P, 3]."""
+    out = np.zeros((values.shape[1], *shape), np.float32)
+    poisson_kernels.splat(np.ascontiguousarray(at), np.ascontiguousarray(values), out)
+    return out
 
 
-def _solve(field: list[NDArray[np.float32]], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """chi with grad chi = -field in the least-squares sense: positive inside, as normals point out."""
-    frequency = [2j * np.pi * fft.fftfreq(n) for n in shape[:2]] + [2j * np.pi * fft.rfftfreq(shape[2])]
-    k = [f.astype(np.complex64).reshape([-1 if a == axis else 1 for a in range(3)]) for axis, f in enumerate(frequency)]
+def _solve(field: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """chi with grad chi = -field, smoothed, in the least-squares sense: positive inside, as normals point out."""
+    frequency = [fft.fftfreq(n) for n in shape[:2]] + [fft.rfftfreq(shape[2])]
+    k = [f.astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)]) for axis, f in enumerate(frequency)]
+    blur = [np.exp(-2 * (np.pi * SMOOTHING * f) ** 2) for f in k]  # a Gaussian, in the frequency domain
     divergence = sum(k[axis] * fft.rfftn(field[axis]) for axis in range(3))
     square = k[0] ** 2 + k[1] ** 2 + k[2] ** 2
     square[0, 0, 0] = 1
-    chi: NDArray[np.float32] = fft.irfftn(-divergence / square, s=shape).astype(np.float32)
+    divergence *= (blur[0] * blur[1]) * blur[2] / square * np.complex64(1j / (2 * np.pi))
+    chi: NDArray[np.float32] = fft.irfftn(divergence, s=shape).astype(np.float32)
     return chi
 
 

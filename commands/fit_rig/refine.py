@@ -24,8 +24,14 @@ STRETCH = 0.02
 HOLD = (1e-4, 1.0)
 """Tie to the fitted head inside the region and at its border."""
 KEYPOINT_WEIGHT = 0.05
+TURNED = 0.3
+"""A triangle counts as turned over when the cosine between its normals is less: it must bear the shapes yet to come."""
 UNFOLD_ROUNDS, UNFOLD_GROWTH = 60, 10
 """Most rounds of averaging around turned triangles, and rounds after which one more ring of neighbours joins."""
+
+
+SYMMETRIC: dict[str, Any] = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
+"""What makes SuperLU keep the symmetry of a positive definite matrix."""
 
 
 class Refiner:
@@ -46,6 +52,7 @@ class Refiner:
         hold = np.full(len(self.inside), HOLD[0])
         hold[border[self.inside]] = HOLD[1]
         self._hold = diags(hold)
+        self._order = elimination_order(self._bend)
 
     def refine(self, fitted: Float, matcher: Matcher, head_from_scan: Float, keypoints: tuple[Int, Float] | None = None, coarse: bool = False) -> tuple[Float, Float]:
         """Refined vertices [V, 3] and, per vertex [V], how surely its place was measured (0..1).
@@ -84,8 +91,7 @@ class Refiner:
             pulled, pull = self._keypoints(fitted, target, keypoints)
             system = system + pulled
             right += pull
-        solved: Float = factor(system).solve(right.reshape(-1)).reshape(-1, 3)
-        return solved
+        return solve(system, right, self._order)
 
     def _keypoints(self, fitted: Float, target: Target, keypoints: tuple[Int, Float]) -> tuple[csr_matrix, Float]:
         corners, weights = keypoints
@@ -101,7 +107,7 @@ class Refiner:
 
 
 def unfolded(vertices: Float, reference: Float, triangles: Int) -> Float:
-    """`vertices` [V, 3] with no triangle turned by more than a right angle against `reference` [V, 3], if possible.
+    """`vertices` [V, 3] with no triangle turned over (TURNED) against `reference` [V, 3], if possible.
 
     Around turned triangles the displacement from the reference is averaged, over ever more of the surroundings, until
     they turn back.
@@ -112,7 +118,8 @@ def unfolded(vertices: Float, reference: Float, triangles: Int) -> Float:
     shift = vertices - reference
     touched = np.zeros(len(vertices), bool)
     for r in range(UNFOLD_ROUNDS):
-        turned = (before * triangle_vectors(reference + shift, triangles)).sum(1) <= 0
+        after = triangle_vectors(reference + shift, triangles)
+        turned = (before * after).sum(1) <= TURNED * np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
         if not turned.any():
             break
         touched[triangles[turned]] = True
@@ -126,7 +133,20 @@ def unfolded(vertices: Float, reference: Float, triangles: Int) -> Float:
     return reference + shift
 
 
-def factor(system: csr_matrix) -> Any:
-    """The factors of a symmetric positive definite matrix; SuperLU told so is twice as fast."""
-    options = {"SymmetricMode": True}
-    return splu(system.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
+def elimination_order(pattern: csr_matrix) -> Int:
+    """The order [V] of vertices in which a matrix [V, V] with that pattern is factored with little fill."""
+    regular = (abs(pattern) + diags(1 + np.asarray(abs(pattern).sum(1)).ravel())).tocsc()
+    order: Int = np.argsort(splu(regular, permc_spec="MMD_AT_PLUS_A", **SYMMETRIC).perm_c)
+    return order
+
+
+def solve(system: csr_matrix, right: Float, order: Int) -> Float:
+    """x [V, 3] with system [3V, 3V] x = right [V, 3]; system symmetric positive definite, coordinates side by side.
+
+    Ordered by vertices once and for all, SuperLU takes two thirds of the time it needs to find an order of its own.
+    """
+    inside = (3 * order[:, None] + np.arange(3)).reshape(-1)
+    factors = splu(system[inside][:, inside].tocsc(), permc_spec="NATURAL", **SYMMETRIC)
+    out = np.empty(len(inside))
+    out[inside] = factors.solve(right.reshape(-1)[inside])
+    return out.reshape(-1, 3)

@@ -17,17 +17,16 @@ from refa_cli.commands.fit_rig.similarity import apply, rigid
 
 Float = NDArray[np.float64]
 
-SCHEDULE = ((0.015, 0.004, False, 6), (0.010, 0.002, True, 8), (0.005, 0.001, True, 12))
-"""(largest pair distance, robust scale, with brightness, most rounds) of each stage; metres."""
+SCHEDULE = ((0.015, 0.004, False, 6, 5e-4), (0.010, 0.002, True, 8, 2e-4), (0.005, 0.001, True, 10, 3e-5))
+"""(largest pair distance, robust scale, with brightness, most rounds, settled) of each stage; metres. A round that moves
+no frame by more than settled, radians and metres, ends its stage."""
 AGREE = np.cos(np.radians(50.0))
 """Least cosine between the normals of a pair."""
 PLANE_SIGMA, SHADE_SIGMA = 0.0004, 0.04
 """Standard deviations of a point-to-plane distance, metres, and of a pair's brightness, logarithmic."""
-POINTS = 1500
+POINTS = 1000
 """Points of each frame that are compared."""
 LEAST_PAIRS = 50
-SETTLED = 2e-5
-"""A round that moves no frame by more than this ends its stage, radians and metres."""
 WORST_OVERLAP = 0.0025
 """A frame whose points lie farther than this (median) from the others' surfaces is left out, metres."""
 LEAST_KEYPOINTS = 10
@@ -62,18 +61,16 @@ def _start(cloud: Cloud, reference: Cloud) -> Float:
 
 
 def _settle(clouds: list[Cloud], poses: Float) -> tuple[Float, Float]:
-    """Poses [F, 4, 4] after all stages, and each frame's median distance [F] from the others, infinite without pairs.
+    """Poses [F, 4, 4] after all stages, and each frame's median distance [F] from the others, infinite without overlap.
 
     The first frame stays where it is.
     """
     poses = poses.copy()
     samples = [_sample(cloud) for cloud in clouds]
-    distance = np.full(len(clouds), 0.0 if len(clouds) == 1 else np.inf)
-    if len(clouds) == 1:
-        return poses, distance
-    for reach, scale, shaded, rounds in SCHEDULE:
+    distances: list[Float] = []
+    for reach, scale, shaded, rounds, settled in SCHEDULE:
         for _ in range(rounds):
-            matrix, vector, distance = _equations(clouds, samples, poses, reach, scale, SHADE_SIGMA if shaded else 0.0)
+            matrix, vector, distances = _equations(clouds, samples, poses, reach, scale, SHADE_SIGMA if shaded else 0.0)
             step = np.zeros_like(vector)
             free = matrix[6:, 6:] + 1e-9 * np.trace(matrix) / len(matrix) * np.eye(len(matrix) - 6)
             if matrix.any():
@@ -82,9 +79,10 @@ def _settle(clouds: list[Cloud], poses: Float) -> tuple[Float, Float]:
                 moved = np.eye(4)
                 moved[:3, :3], moved[:3, 3] = Rotation.from_rotvec(motion[:3]).as_matrix(), motion[3:]
                 pose[:] = moved @ pose
-            if np.abs(step).max() < SETTLED:
+            if np.abs(step).max() < settled:
                 break
-    return poses, distance
+    known = [found[np.isfinite(found)] for found in distances]
+    return poses, np.array([np.median(found) if len(found) else np.inf for found in known])
 
 
 def _sample(cloud: Cloud) -> tuple[Float, Float, Float]:
@@ -98,29 +96,28 @@ def _sample(cloud: Cloud) -> tuple[Float, Float, Float]:
 def _equations(
     clouds: list[Cloud], samples: list[tuple[Float, Float, Float]], poses: Float, reach: float, scale: float,
     shade_sigma: float,
-) -> tuple[Float, Float, Float]:  # fmt: skip
-    """Normal equations [6F, 6F], [6F] of all frames' motions in the reference frame, and median distances [F]."""
+) -> tuple[Float, Float, list[Float]]:  # fmt: skip
+    """Normal equations [6F, 6F], [6F] of all frames' motions in the reference frame, and each's distances."""
     from refa_cli.commands.fit_rig import register_kernels
 
     count = len(clouds)
     matrix, vector = np.zeros((6 * count, 6 * count)), np.zeros(6 * count)
-    distance = np.full(count, np.inf)
+    distances = []
     for i, (points, normals, shades) in enumerate(samples):
-        apart = []
+        apart = np.full((count, len(points)), np.nan)
         for j, other in enumerate(clouds):
             if i == j:
                 continue
-            part, right, pairs = np.zeros((6, 6)), np.zeros(6), np.empty(len(points))
+            part, right = np.zeros((6, 6)), np.zeros(6)
             there = np.linalg.inv(poses[j]) @ poses[i]
-            register_kernels.compare(
+            found = register_kernels.compare(
                 apply(there, points), normals @ there[:3, :3].T, shades, other.camera_from_cloud, other.pinhole,
                 other.place, other.facing_map, other.shade_map, reach, scale, AGREE, PLANE_SIGMA, shade_sigma, part,
-                right, pairs,
+                right, apart[j],
             )  # fmt: skip
-            known = pairs[np.isfinite(pairs)]
-            if len(known) < LEAST_PAIRS:
+            if found < LEAST_PAIRS:
+                apart[j] = np.nan
                 continue
-            apart.append(known)
             carry = _motion_in(poses[j])
             part, right = carry.T @ part @ carry, carry.T @ right
             a, b = slice(6 * i, 6 * i + 6), slice(6 * j, 6 * j + 6)
@@ -130,9 +127,8 @@ def _equations(
             matrix[b, a] -= part
             vector[a] += right
             vector[b] -= right
-        if apart:
-            distance[i] = float(np.median(np.concatenate(apart)))
-    return matrix, vector, distance
+        distances.append(apart)
+    return matrix, vector, distances
 
 
 def _motion_in(pose: Float) -> Float:

@@ -25,9 +25,13 @@ def compare_loop(
     shade_sigma: float,  # 0: shades are not compared
     matrix: Float,  # [6, 6] out: added to
     vector: Float,  # [6] out: added to
-    distance: Float,  # [P] out: from the other's plane, NaN where there is no pair
-) -> None:
-    """Adds the normal equations of the source's small motion (rotation, translation; in the other's frame)."""
+    distance: Float,  # [P] out: from what the other saw along the same ray, NaN where that is no skin
+) -> int:
+    """Adds the normal equations of the source's small motion (rotation, translation; in the other's frame).
+
+    Returns the number of pairs.
+    """
+    count = 0
     height, width = shade.shape
     r = camera_from_other
     fx, fy, cx, cy = pinhole
@@ -45,13 +49,15 @@ def compare_loop(
         if j < 1 or i < 1 or j >= width - 2 or i >= height - 2:
             continue
         dx, dy, dz = place[i, j, 0] - x, place[i, j, 1] - y, place[i, j, 2] - z
-        if not dx * dx + dy * dy + dz * dz <= reach * reach:  # also where there is no skin
+        apart = np.sqrt(dx * dx + dy * dy + dz * dz)
+        if not np.isfinite(apart):  # there is no skin
             continue
         nx, ny, nz = facing[i, j]
-        if normals[k, 0] * nx + normals[k, 1] * ny + normals[k, 2] * nz < agree:
-            continue
         away = dx * nx + dy * ny + dz * nz
-        distance[k] = abs(away)
+        distance[k] = apart if apart > reach else abs(away)
+        if apart > reach or normals[k, 0] * nx + normals[k, 1] * ny + normals[k, 2] * nz < agree:
+            continue
+        count += 1
         trust = 1.0 / (1.0 + (away / scale) ** 2) ** 2
         slope[0], slope[1], slope[2] = nx, ny, nz
         _add(points[k], slope, away, trust / plane_sigma**2, row, matrix, vector)
@@ -71,6 +77,7 @@ def compare_loop(
         error = shades[k] - seen
         weight = trust / (1.0 + (error / (3 * shade_sigma)) ** 2) ** 2 / shade_sigma**2
         _add(points[k], slope, error, weight, row, matrix, vector)
+    return count
 
 
 def _add_loop(at: Float, slope: Float, error: float, weight: float, row: Float, matrix: Float, vector: Float) -> None:

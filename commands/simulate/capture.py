@@ -17,7 +17,7 @@ from refa_cli.commands.simulate.person import Person, make_person
 from refa_cli.commands.simulate.photo import Light, photograph, room_light
 from refa_cli.commands.simulate.poses import phone_poses
 from refa_cli.commands.simulate.props import Dress, dress
-from refa_cli.commands.simulate.sight import Sight, mouth_shade, see
+from refa_cli.commands.simulate.sight import Sight, mouth_shade, see, seen_vertices
 from refa_cli.face.prompts import by_id
 from refa_cli.formats.face import FaceModel
 from refa_cli.formats.scan_truth import ScanTruth
@@ -88,6 +88,11 @@ def truth_of(session: Session, expressions: tuple[str, ...], frames: int, recipe
     vertices = np.stack(
         [geometry.evaluate(w, g) + p.residual for w, g, p in zip(weights, gaze, held, strict=True)]
     ).astype(np.float32)
+    poses = np.stack([phone_poses(person, expression, frames) for expression in expressions])
+    seen = np.zeros(vertices.shape[:2], bool)
+    for e, performance in enumerate(held):
+        for head, pose in zip(held_heads(person, performance), poses[e], strict=True):
+            seen[e] |= seen_vertices(head, session.dress, sensor.true, pose, face.triangles)
     corners = vertices[:, face.triangles[face.keypoint_triangles]]  # [E, K, 3, 3]
     camera = sensor.true
     return ScanTruth(
@@ -105,7 +110,8 @@ def truth_of(session: Session, expressions: tuple[str, ...], frames: int, recipe
         gaze=gaze.astype(np.float32),
         vertices=vertices,
         keypoints=np.einsum("ekcd,kc->ekd", corners, face.keypoint_barycentric),
-        camera_from_head=np.stack([phone_poses(person, e, frames) for e in expressions]).astype(np.float32),
+        seen=seen,
+        camera_from_head=poses.astype(np.float32),
         intrinsics=np.array([camera.fx, camera.fy, camera.cx, camera.cy], np.float32),
         depth_scale=np.array([sensor.scale], np.float32),
         depth_bias=sensor.bias.astype(np.float32),

@@ -16,6 +16,12 @@ from refa_cli.formats.spec import F32, I32, U8
 from refa_cli.render.rasterize import interpolate, rasterize
 
 
+STEEPEST = np.radians(75.0)
+"""Skin seen at a flatter angle from its normal does not count as seen."""
+HIDDEN = 0.002
+"""A vertex so far behind what its pixel sees is hidden, metres: a pixel spans some depth itself."""
+
+
 @dataclass(frozen=True, eq=False)
 class Sight:
     """Everything per pixel.
@@ -87,3 +93,26 @@ def see(
         camera=pinhole,
         turn=float(np.arctan2(camera_from_head[0, 2], -camera_from_head[2, 2])),
     )
+
+
+def seen_vertices(
+    head: NDArray[np.floating],  # [V, 3] metres, head frame
+    dress: Dress,
+    camera: Camera,
+    camera_from_head: F64,  # [4, 4]
+    model_triangles: I32,  # [F, 3]
+) -> NDArray[np.bool_]:
+    """[V]: the head's vertices that nothing hides from this camera, not even hair, and whose skin it sees less flatly
+    than at STEEPEST."""
+    head_normals = vertex_normals(head, model_triangles)
+    turned = dress.vertices(head, head_normals) @ camera_from_head[:3, :3].T + camera_from_head[:3, 3]
+    pinhole = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
+    depth = rasterize(turned, dress.triangles, pinhole, (camera.height, camera.width)).depth
+    points = turned[: len(head)]
+    facing = head_normals @ camera_from_head[:3, :3].T
+    slope = -(facing * points).sum(axis=1) / np.linalg.norm(points, axis=1)
+    column, row = (np.floor(points[:, i] / points[:, 2] * pinhole[i] + pinhole[2 + i]).astype(int) for i in (0, 1))
+    inside = (column >= 0) & (row >= 0) & (column < camera.width) & (row < camera.height)
+    seen = inside & (slope > np.cos(STEEPEST))
+    seen[seen] = points[seen, 2] < depth[row[seen], column[seen]] + HIDDEN
+    return np.asarray(seen)

@@ -139,6 +139,6 @@ def head_like(fields: dict[str, Any], name: str) -> None:
 MEND: dict[str, Callable[[dict[str, Any], dict[str, int], np.random.Generator], None]] = {
     "refa.face/1": mend_face,
     "refa.rig/1": mend_rig,
-    "refa.scantruth/1": mend_truth,
+    "refa.scantruth/2": mend_truth,
     "refa.labels/1": mend_labels,
 }

@@ -24,6 +24,7 @@ def fields(**changes: Any) -> dict[str, Any]:
         "shapes": np.zeros((53, 5, 3)), "eye_follow": np.zeros((8, 5, 3)),
         "eye_centers": np.array([[0.031, 0, 0], [-0.031, 0, 0]]), "weights": rng.random((2, 53)),
         "gaze": np.zeros((2, 2, 2)), "vertices": np.stack([head, head]), "keypoints": np.zeros((2, 0, 3)),
+        "seen": np.ones((2, 5), bool),
         "camera_from_head": np.tile(np.eye(4), (2, 3, 1, 1)), "intrinsics": np.array([590.0, 590, 320, 240]),
         "depth_scale": np.array([1.002]), "depth_bias": np.zeros((6, 8)), **changes,
     }  # fmt: skip
