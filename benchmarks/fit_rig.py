@@ -1,76 +1,131 @@
-"""How near `refa fit-rig` comes to the truth of simulated people; writes benchmarks/fit_rig.md.
+"""How near `refa fit-rig` comes to the truth of simulated people, and to a real scan; writes benchmarks/fit_rig.md.
 
-    python benchmarks/fit_rig.py ict FOLDER --face ict.npz     people on another topology: FOLDER/scans, FOLDER/truth
-    python benchmarks/fit_rig.py own FOLDER                    people on refa's own topology
-    python benchmarks/fit_rig.py page RESULTS...               the page from result files
+    python benchmarks/fit_rig.py ict FOLDER SUBJECT --face ict.npz    a person on another topology
+    python benchmarks/fit_rig.py own FOLDER SUBJECT                   a person on refa's own topology
+    python benchmarks/fit_rig.py real SCANS                           a real scan, in unknown units
+    python benchmarks/fit_rig.py page RESULTS...                      the page, from result files
 
-FOLDER is what `refa simulate --scans` wrote and FOLDER/rigs what `refa fit-rig` made of it (see the Makefile here).
-Each result file is FOLDER/result.json.
+FOLDER is what `refa simulate --scans` wrote; results go to FOLDER/results/SUBJECT.json, SCANS/result.json. Every fifth
+keypoint is kept from the fit, to be judged by.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from rig_errors import expression_errors, head_offset, neutral_error, shape_agreement
+from combinations import reproduction
+from numpy.typing import NDArray
+from rig_errors import Judge, expression_errors, inverted, keypoints, neutral_errors, shape_agreement
 
+from refa_cli.commands.fit_rig.measure import Measurement
+from refa_cli.commands.fit_rig.similarity import apply
+from refa_cli.commands.fit_rig.steps import Steps
+from refa_cli.commands.fit_rig.subject import Row, Study, expected_weights, measure_all, rig_of, study_person
 from refa_cli.face.default import load_face
-from refa_cli.face.shapes import EXPRESSIONS
+from refa_cli.face.shapes import EXPRESSIONS, INDEX
+from refa_cli.formats.face import FaceModel
 from refa_cli.formats.rig import Rig
 from refa_cli.formats.scan_truth import ScanTruth
+from refa_cli.formats.scans import Scans
 
+HELD_OUT = list(range(2, 100, 5))
 SHOWN = 0.8
 """A shape counts as exercised when some scan shows at least so much of it."""
-PAGE = Path(__file__).with_name("fit_rig.md")
+HERE = Path(__file__).parent
 
 
-def measure(folder: Path, face_path: Path | None) -> list[dict[str, object]]:
-    """One row per person."""
-    own = load_face()
-    person_face = load_face(face_path)
-    rows = []
-    for path in sorted((folder / "rigs").glob("*.npz")):
-        rig, truth = Rig.read(path), ScanTruth.read(folder / "truth" / path.name)
-        offset = head_offset(rig, own, truth, person_face)
-        neutral = neutral_error(rig, own, truth, person_face, offset, list(range(100)))
-        errors = expression_errors(rig, own, truth, person_face, offset)
-        moving = np.array([e.moving for e in errors])
-        row: dict[str, object] = {
-            "person": truth.subject,
-            "neutral median": neutral.median,
-            "neutral p95": neutral.p95,
-            "keypoints": neutral.keypoints_all,
-            "inverted": neutral.inverted,
-            "expressions median": float(np.median([e.median for e in errors])),
-            "expressions p95": float(np.median([e.p95 for e in errors])),
-            "neutral alone": float(np.median([e.nothing for e in errors])),
-            "share of neutral alone": float((np.array([e.median for e in errors]) * moving).sum()
-                                            / (np.array([e.nothing for e in errors]) * moving).sum()),
+class Fit:
+    """A rig fitted to scans with some keypoints kept back; seconds it took, gigabytes it took at most."""
+
+    def __init__(self, folder: Path, face: FaceModel, auto_scale: bool) -> None:
+        start = time.perf_counter()
+        scans, steps = Scans.read(folder), Steps(None)
+        self.left_out = list(scans.left_out)
+        self.measured = measure_all(scans, self.left_out, auto_scale=auto_scale, strict=False, steps=steps)
+        self.kept_back = self.measured["neutral"].target.keypoints[HELD_OUT].copy()
+        for measurement in self.measured.values():
+            measurement.target.keypoints[HELD_OUT] = np.nan
+        measuring = time.perf_counter()
+        self.study: Study = study_person(scans, face, self.measured, expected_weights(scans), self.left_out,
+                                         auto_scale=auto_scale, strict=False, steps=steps)  # fmt: skip
+        fitting = time.perf_counter()
+        self.rig: Rig
+        self.rows: list[Row]
+        self.rig, self.rows = rig_of(scans.subject, face, self.study, self.measured, {}, steps)
+        end = time.perf_counter()
+        self.cost = {"measuring s": measuring - start, "fitting s": fitting - measuring, "rigging s": end - fitting,
+                     "peak GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}  # fmt: skip
+
+
+def simulated(kind: str, folder: Path, subject: str, face_path: Path | None) -> dict[str, Any]:
+    """The result of one simulated person: a row for each table."""
+    own, person_face = load_face(), load_face(face_path)
+    truth = ScanTruth.read(folder / "truth" / f"{subject}.npz")
+    fit = Fit(folder / "scans" / subject, own, auto_scale=False)
+    judge = Judge.of(fit.rig, own, truth, person_face)
+    result: dict[str, Any] = {"kind": kind, "person": subject, "left out": [str(problem) for problem in fit.left_out],
+                              "surface": neutral_errors(judge, HELD_OUT) | expression_errors(judge), "cost": fit.cost}  # fmt: skip
+    if kind == "own":
+        cosine, gain, most = shape_agreement(judge)
+        exercised = most >= SHOWN
+        good = (gain >= 0.85) & (gain <= 1.15)
+        odd = [k for k in np.flatnonzero(exercised) if not good[k] or cosine[k] < 0.9]
+        result["shapes"] = {
+            "exercised": int(exercised.sum()),
+            "cosine least": float(cosine[exercised].min()), "cosine median": float(np.median(cosine[exercised])),
+            "cosine >= 0.9": int((cosine[exercised] >= 0.9).sum()),
+            "gain least": float(gain[exercised].min()), "gain median": float(np.median(gain[exercised])),
+            "gain most": float(gain[exercised].max()), "gain 0.85-1.15": int(good[exercised].sum()),
         }  # fmt: skip
-        if len(person_face.mean) == len(own.mean):
-            cosine, gain, most = shape_agreement(rig, own, truth)
-            exercised = most >= SHOWN
-            gain = gain / np.maximum(most, 1e-6)
-            good = (gain >= 0.85) & (gain <= 1.15)
-            row |= {
-                "shapes": int(exercised.sum()),
-                "cosine least": float(cosine[exercised].min()),
-                "cosine >= 0.9": int((cosine[exercised] >= 0.9).sum()),
-                "gain median": float(np.median(gain[exercised])),
-                "gain 0.85-1.15": int(good[exercised].sum()),
-                "outside": ", ".join(f"{EXPRESSIONS[k]} {gain[k]:.2f}" for k in np.flatnonzero(exercised & ~good)),
-            }
-        rows.append(row)
-    return rows
+        result["odd"] = ", ".join(f"{EXPRESSIONS[k]} {cosine[k]:.2f} / {gain[k]:.2f}" for k in odd)
+        result["combinations"] = reproduction(fit.study, own, truth, judge.truth_from_rig, seed=0)
+    return result
 
 
-def table(rows: list[dict[str, object]]) -> str:
-    """Markdown."""
-    names = [name for name in rows[0] if name != "outside"]
+def real(scans: Path) -> dict[str, Any]:
+    """The result of a real scan of one expression: there is no truth but the scan itself."""
+    face = load_face()
+    fit = Fit(scans, face, auto_scale=True)
+    row = fit.rows[0]
+    neutral = fit.measured["neutral"]
+    model = keypoints(fit.study.person.scanned, face)[HELD_OUT]
+    apart = np.linalg.norm(apply(fit.study.person.head_from_scan, fit.kept_back) - model, axis=1) * 1000
+    known = np.isfinite(apart)
+    return {"kind": "real", "person": fit.rig.subject, "cost": fit.cost, "surface": {
+        "median": row.median_mm, "mean": row.mean_mm, "p95": row.p95_mm,
+        "held-out keypoints median": float(np.median(apart[known])), "keypoints known": int(known.sum()),
+        "lid gap at EyesClosed": lid_gap(fit.rig, face), "inverted": inverted(face, fit.study.person.scanned),
+        "measured vertices": vertices_of(neutral),
+    }}  # fmt: skip
+
+
+def vertices_of(measurement: Measurement) -> int:
+    return len(measurement.surface.vertices)
+
+
+def lid_gap(rig: Rig, face: FaceModel) -> float:
+    """The largest opening (mm) between the lids of either eye when it is closed."""
+    gaps: list[NDArray[np.float64]] = []
+    for side, name in enumerate(("EyesClosedL", "EyesClosedR")):
+        closed = rig.neutral + rig.expressions[INDEX[name]]
+        upper, lower = face.lid_pairs[side].T
+        gaps.append(np.linalg.norm(closed[upper] - closed[lower], axis=1))
+    return float(max(gap.max() for gap in gaps) * 1000)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Markdown; with more than one row, a last one of medians."""
+    names = list(rows[0])
+    if len(rows) > 1:
+        middle = {n: float(np.median([row[n] for row in rows])) for n in names if n != "person"}
+        rows = [*rows, {"person": "median", **middle}]
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     for row in rows:
         cells = [f"{v:.2f}" if isinstance(v, float) else str(v) for v in (row[name] for name in names)]
@@ -78,34 +133,48 @@ def table(rows: list[dict[str, object]]) -> str:
     return "\n".join(lines)
 
 
+TITLES = (
+    ("ict", "surface", "People made from ICT-FaceKit identities"),
+    ("own", "surface", "People on refa's own topology"),
+    ("own", "shapes", "Their shapes"),
+    ("own", "combinations", "Combinations that the rig was not built from"),
+    ("real", "surface", "A real head scan, `--scale auto`"),
+    ("all", "cost", "What one subject costs"),
+)
+
+
 def page(results: list[Path]) -> str:
-    """The page of several result files."""
-    parts = [(PAGE.with_suffix(".head.md")).read_text("utf-8").strip()]
-    for path in results:
-        result = json.loads(path.read_text("utf-8"))
-        parts += [f"## {result['title']}", table(result["rows"])]
-        outside = [f"{row['person']}: {row['outside']}" for row in result["rows"] if row.get("outside")]
-        if outside:
-            parts.append("Gains outside 0.85–1.15: " + "; ".join(outside) + ".")
+    """The page of result files."""
+    found = [json.loads(path.read_text("utf-8")) for path in results]
+    parts = [(HERE / "fit_rig.head.md").read_text("utf-8").strip()]
+    for kind, part, title in TITLES:
+        rows = [{"person": f"{r['kind']} {r['person']}", **r[part]}
+                for r in found if part in r and (kind in ("all", r["kind"]))]  # fmt: skip
+        if rows:
+            parts += [f"## {title}", table(rows)]
+        if part == "shapes":
+            odd = [f"{r['person']}: {r['odd'] or 'none'}" for r in found if "odd" in r]
+            parts.append("Cosine / gain of shapes outside 0.9 or 0.85–1.15: " + "; ".join(odd) + ".")
     return "\n\n".join(parts) + "\n"
-
-
-TITLES = {"ict": "People made from ICT-FaceKit identities", "own": "People on refa's own topology"}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["ict", "own", "page"])
+    parser.add_argument("what", choices=["ict", "own", "real", "page"])
     parser.add_argument("paths", nargs="+", type=Path)
     parser.add_argument("--face", type=Path)
     given = parser.parse_args()
     if given.what == "page":
-        PAGE.write_text(page(given.paths), "utf-8")
+        (HERE / "fit_rig.md").write_text(page(given.paths), "utf-8")
         return 0
-    rows = measure(given.paths[0], given.face)
-    result = {"title": TITLES[given.what], "rows": rows}
-    (given.paths[0] / "result.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    print(table(rows))
+    if given.what == "real":
+        result, output = real(given.paths[0]), given.paths[0] / "result.json"
+    else:
+        folder, subject = given.paths[0], str(given.paths[1])
+        result, output = simulated(given.what, folder, subject, given.face), folder / "results" / f"{subject}.json"
+    output.parent.mkdir(exist_ok=True)
+    output.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    print(json.dumps(result, indent=1))
     return 0
 
 

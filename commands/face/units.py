@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from refa_cli.commands.face.lids import closing, keep_clear
 from refa_cli.commands.face.makehuman import Targets
 from refa_cli.commands.face.rings import Opening
 from refa_cli.face.shapes import ALL
-from refa_cli.face.splitting import left_weight, split_left_right, split_quarters
+from refa_cli.face.splitting import left_weight, split_left_right, split_top_bottom
 
 Float = NDArray[np.float64]
 
@@ -30,7 +31,7 @@ MIDLINE = {
     "MouthLeft": "mouthLeft", "MouthRight": "mouthRight",
 }  # fmt: skip
 SPLIT = {"CheekPuff": "cheekPuff", "InnerBrowRaiser": "browInnerUp", "LipPucker": "mouthPucker"}
-ROLLED = {"LipSuckB": "mouthRollLower", "LipSuckT": "mouthRollUpper"}
+ROLLED = {"B": "mouthRollLower", "T": "mouthRollUpper"}
 LOOKS = {"Down": ("Down", "Down"), "Up": ("Up", "Up"), "Left": ("Out", "In"), "Right": ("In", "Out")}  # left eye, right
 
 BLEND = {"CheekPuff": 0.030, "InnerBrowRaiser": 0.024}
@@ -62,34 +63,40 @@ def compose(anatomy: Anatomy, targets: Targets, scale: float) -> Float:
     def unit(name: str) -> Float:
         return scale * anatomy.head.displacement(targets[f"arkit/{name}"])
 
-    x = anatomy.vertices[:, 0]
     shapes: dict[str, Float] = {name: unit(source) for name, source in MIDLINE.items()}
-    for name, source in SIDED.items():
-        whole = unit(source + "Left") + unit(source + "Right")
-        shapes[name + "L"], shapes[name + "R"] = split_left_right(whole, x, LIP_BLEND)
-    for name, source in SPLIT.items():
-        shapes[name + "L"], shapes[name + "R"] = split_left_right(unit(source), x, BLEND.get(name, LIP_BLEND))
-    for name, source in ROLLED.items():
-        left, right = split_left_right(unit(source), x, LIP_BLEND)
-        shapes[f"LipSuckL{name[-1]}"], shapes[f"LipSuckR{name[-1]}"] = left, right
-    for quarter, part in split_quarters(unit("mouthFunnel"), x, LIP_BLEND, upper_lip(anatomy)).items():
-        shapes["LipFunneler" + quarter] = part
-    shapes["LipTightenerL"], shapes["LipTightenerR"] = split_left_right(tightened(anatomy), x, LIP_BLEND)
     for side, index in (("L", 0), ("R", 1)):
         shapes["EyesClosed" + side] = closing(anatomy.lids[index], anatomy.vertices, anatomy.centers[index])
         for way, sources in LOOKS.items():
             word = "Left" if side == "L" else "Right"
             shapes[f"EyesLook{way}{side}"] = unit(f"eyeLook{sources[index]}{word}")
-    return np.stack([cleaned(anatomy, name, shapes) for name in ALL])
+    # LipsToward acts on an open jaw and is judged there.
+    rest = {"LipsToward": anatomy.vertices + shapes["JawDrop"]}
+    for name in shapes:
+        shapes[name] = cleaned(anatomy, shapes[name], rest.get(name, anatomy.vertices))
+    for (left, right), (whole, blend) in parents(anatomy, unit).items():
+        # Lids and lips are kept apart before the split: what does not cross does not when its halves move alone, as
+        # both sides of an opening share their weights; and left and right sum to the parent.
+        parent = cleaned(anatomy, whole, anatomy.vertices)
+        shapes[left], shapes[right] = split_left_right(parent, anatomy.vertices[:, 0], blend)
+    return np.stack([shapes[name] for name in ALL])
 
 
-def cleaned(anatomy: Anatomy, name: str, shapes: dict[str, Float]) -> Float:
-    """The shape with lids off the eyeball and neither lids nor lips through one another at 1.0.
+def parents(anatomy: Anatomy, unit: Callable[[str], Float]) -> dict[tuple[str, str], tuple[Float, float]]:
+    """(left, right) shape -> the displacement [V, 3] that both are parts of, and the width of their blend, metres."""
+    whole = {name: unit(source + "Left") + unit(source + "Right") for name, source in SIDED.items()}
+    whole |= {name: unit(source) for name, source in SPLIT.items()}
+    whole["LipTightener"] = tightened(anatomy)
+    found = {(name + "L", name + "R"): (part, BLEND.get(name, LIP_BLEND)) for name, part in whole.items()}
+    top, bottom = split_top_bottom(unit("mouthFunnel"), upper_lip(anatomy))
+    quartered = {"LipFunneler": {"T": top, "B": bottom}, "LipSuck": {k: unit(v) for k, v in ROLLED.items()}}
+    for name, lips in quartered.items():
+        found |= {(f"{name}L{lip}", f"{name}R{lip}"): (part, LIP_BLEND) for lip, part in lips.items()}
+    return found
 
-    LipsToward acts on an open jaw and is judged there.
-    """
-    base = anatomy.vertices + (shapes["JawDrop"] if name == "LipsToward" else 0)
-    shape = shapes[name].copy()
+
+def cleaned(anatomy: Anatomy, displacement: Float, base: Float) -> Float:
+    """The displacement [V, 3] of base [V, 3] with lids off the eyeball and neither lids nor lips through one another."""
+    shape = displacement.copy()
     for _ in range(CLEANING_ROUNDS):
         for lids, center, radius in zip(anatomy.lids, anatomy.centers, anatomy.radii, strict=True):
             shape += _where_moved(shape, lids.meet(base + shape, LID_GAP, only_crossed=True))

@@ -43,6 +43,7 @@ def register(clouds: list[Cloud], reference: int) -> tuple[Float, Float]:
         used = [i for i in range(len(clouds)) if np.isfinite(poses[i, 0, 0])]
         settled, distance = _settle([clouds[i] for i in used], poses[used])
         poses[used] = np.linalg.inv(settled[used.index(reference)]) @ settled
+        poses[reference] = np.eye(4)  # to the last digit
         worst = max((i for i in range(len(used)) if used[i] != reference), key=lambda i: distance[i], default=None)
         if worst is None or distance[worst] <= WORST_OVERLAP:
             break
@@ -63,8 +64,10 @@ def _start(cloud: Cloud, reference: Cloud) -> Float:
 def _settle(clouds: list[Cloud], poses: Float) -> tuple[Float, Float]:
     """Poses [F, 4, 4] after all stages, and each frame's median distance [F] from the others, infinite without overlap.
 
-    The first frame stays where it is.
+    The first frame stays where it is. A single frame is where it is.
     """
+    if len(clouds) == 1:
+        return poses, np.zeros(1)
     poses = poses.copy()
     samples = [_sample(cloud) for cloud in clouds]
     distances: list[Float] = []

@@ -52,6 +52,15 @@ class Fitted:
     left_out: list[DataError] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Study:
+    """What is known of a subject before the rig is solved: the person, and every expression on the person's head."""
+
+    parts: Parts
+    person: Person
+    found: list[Expression]
+
+
 def fit_subject(
     scans: Scans, face: FaceModel, *, auto_scale: bool, strict: bool, steps: Steps, recipe: dict[str, object],
     say: Callable[[str, int, int], None] = lambda what, done, total: None,
@@ -62,13 +71,23 @@ def fit_subject(
     """
     expected = expected_weights(scans)
     left_out = list(scans.left_out)
-    measured = _measure(scans, left_out, strict, steps, say, auto_scale)
-    neutral = measured[NEUTRAL]
+    measured = measure_all(scans, left_out, auto_scale=auto_scale, strict=strict, steps=steps, say=say)
+    study = study_person(scans, face, measured, expected, left_out, auto_scale=auto_scale, strict=strict, steps=steps,
+                         say=say)  # fmt: skip
+    rig, rows = rig_of(scans.subject, face, study, measured, recipe, steps)
+    return Fitted(rig, rows, left_out)
+
+
+def study_person(
+    scans: Scans, face: FaceModel, measured: dict[str, Measurement], expected: dict[str, Float],
+    left_out: list[DataError], *, auto_scale: bool, strict: bool, steps: Steps,
+    say: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Study:  # fmt: skip
+    """Fit the neutral, then every other expression; those that do not fit are added to left_out. Raises DataError."""
     parts = Parts.of(face)
-    person = fit_person(face, parts, neutral.target, auto_scale)
+    person = fit_person(face, parts, measured[NEUTRAL].target, auto_scale)
     check_scale(scans, face, person, auto_scale)
     steps.person(face, person)
-
     others = [name for name in measured if name != NEUTRAL]
     found: list[Expression] = []
     for done, name in enumerate(others):
@@ -82,10 +101,17 @@ def fit_subject(
             raise problem
         else:
             left_out.append(problem)
-    shapes = _rig(face, parts, person, found)
-    final, weights, gain, evidence = finished(face, person, shapes, parts.moving)
-    steps.rig(face, person, final, gain, evidence)
+    return Study(parts, person, found)
 
+
+def rig_of(
+    subject: str, face: FaceModel, study: Study, measured: dict[str, Measurement], recipe: dict[str, object],
+    steps: Steps,
+) -> tuple[Rig, list[Row]]:  # fmt: skip
+    """Solve the rig of a studied person; how far it is from every scan."""
+    person, found, parts = study.person, study.found, study.parts
+    final, weights, gain, evidence = finished(face, person, solved(face, study), parts.moving)
+    steps.rig(face, person, final, gain, evidence)
     ids = [NEUTRAL, *(expression.name for expression in found)]
     all_weights = np.concatenate([person.rest[None], weights])
     poses = [person.head_from_scan, *(e.head_from_scan for e in found)]
@@ -93,15 +119,15 @@ def fit_subject(
         _row(measured[name], face, parts, person.neutral + np.tensordot(w, final, 1), pose)
         for name, w, pose in zip(ids, all_weights, poses, strict=True)
     ]
-    texture = bake_texture(face, person.scanned, neutral.target.moved(person.head_from_scan))
+    texture = bake_texture(face, person.scanned, measured[NEUTRAL].target.moved(person.head_from_scan))
     rig = Rig(
-        subject=scans.subject, face_digest=face.digest, neutral=_f32(person.neutral), expressions=_f32(final),
+        subject=subject, face_digest=face.digest, neutral=_f32(person.neutral), expressions=_f32(final),
         eye_follow=_f32(person.shapes[len(EXPRESSIONS):]), eye_centers=_f32(person.eye_centers), gain=_f32(gain),
         evidence=_f32(evidence), expression_ids=tuple(ids), weights=_f32(np.clip(all_weights, 0, 1)),
         residual_mm=_f32(np.array([[r.mean_mm, r.median_mm, r.p95_mm] for r in rows])),
         scan_from_head=_f32(np.stack([np.linalg.inv(p) for p in poses])), texture=texture, recipe=recipe,
     )  # fmt: skip
-    return Fitted(rig, rows, left_out)
+    return rig, rows
 
 
 def expected_weights(scans: Scans) -> dict[str, Float]:
@@ -130,9 +156,9 @@ def expected_weights(scans: Scans) -> dict[str, Float]:
     return out
 
 
-def _measure(
-    scans: Scans, left_out: list[DataError], strict: bool, steps: Steps, say: Callable[[str, int, int], None],
-    auto_scale: bool,
+def measure_all(
+    scans: Scans, left_out: list[DataError], *, auto_scale: bool, strict: bool, steps: Steps,
+    say: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> dict[str, Measurement]:  # fmt: skip
     """All usable expressions, neutral first. Raises DataError without a neutral."""
     if NEUTRAL not in scans.expressions:
@@ -167,8 +193,9 @@ def check_scale(scans: Scans, face: FaceModel, person: Person, auto_scale: bool)
                         "correct depth_unit or mesh_unit, or use --scale auto")  # fmt: skip
 
 
-def _rig(face: FaceModel, parts: Parts, person: Person, found: list[Expression]) -> Shapes:
-    count = len(EXPRESSIONS)
+def solved(face: FaceModel, study: Study) -> Shapes:
+    """Example-based rigging of the expressions of a study."""
+    person, found, count = study.person, study.found, len(EXPRESSIONS)
     if not found:
         return Shapes(person.shapes[:count], np.zeros((0, count)), np.zeros(count))
     examples = Examples(
@@ -176,7 +203,7 @@ def _rig(face: FaceModel, parts: Parts, person: Person, found: list[Expression])
         sure=np.stack([e.sure for e in found]),
         expected=np.stack([e.expected for e in found]),
     )
-    return solve(person.neutral, face.triangles, person.shapes[:count], examples, parts.skin, parts.moving)
+    return solve(person.neutral, face.triangles, person.shapes[:count], examples, study.parts.skin, study.parts.moving)
 
 
 def misfit(

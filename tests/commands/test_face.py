@@ -12,9 +12,11 @@ from refa_cli.commands.face.head import EYE_RINGS, IPD, unit_eyeball
 from refa_cli.commands.face.makehuman import macro_weights
 from refa_cli.commands.face.rings import QuadMesh
 from refa_cli.commands.face.sheets import performed
+from refa_cli.commands.face.units import BLEND, LIP_BLEND
 from refa_cli.face.default import DEFAULT_PATH, default_face
 from refa_cli.face.evaluate import Geometry
 from refa_cli.face.shapes import ALL, EXPRESSIONS, INDEX, mirrored
+from refa_cli.face.splitting import split_left_right
 from refa_cli.formats.face import MATERIALS, REGIONS, FaceModel
 
 # Where each family of shapes may move the face; a side's shapes only on that side and a band over the midline.
@@ -92,6 +94,20 @@ def test_each_shape_acts_at_home_and_mirrors_its_twin(name: str) -> None:
     twin = shapes[INDEX[mirrored(name)]][face.mirror] * [-1, 1, 1]
     difference = np.sqrt(((shapes[INDEX[name]] - twin) ** 2).sum(1))
     assert np.sqrt((difference**2).sum() / energy.sum()) < 0.15  # the artists' left and right differ a little
+
+
+SIDES = [(name, mirrored(name)) for name in EXPRESSIONS if name.endswith(("L", "LB", "LT")) and "Eyes" not in name]
+
+
+@pytest.mark.parametrize(("left", "right"), SIDES)
+def test_left_and_right_are_parts_of_one_parent(left: str, right: str) -> None:
+    """Each is, within 1 %, the smooth share of their sum that the split gives it: together they are the parent."""
+    face = default_face()
+    a, b = (face.expression_basis[INDEX[name]].astype(np.float64) for name in (left, right))
+    width = next((blend for name, blend in BLEND.items() if left.startswith(name)), LIP_BLEND)
+    parts = split_left_right(a + b, face.mean[:, 0], width)
+    for part, shipped in zip(parts, (a, b), strict=True):
+        assert np.linalg.norm(part - shipped) <= 0.01 * np.linalg.norm(a + b)
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -15,7 +15,7 @@ from refa_cli.commands.simulate import jobs
 from refa_cli.face.default import default_face
 from refa_cli.face.mesh import vertex_normals
 from refa_cli.face.shapes import ALL, INDEX
-from refa_cli.formats.face import FaceModel
+from refa_cli.formats.face import MATERIALS, FaceModel
 from refa_cli.formats.scan_truth import ScanTruth
 from refa_cli.formats.scans import Scans
 from refa_cli.formats.scans_writer import ScansWriter
