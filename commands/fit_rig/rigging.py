@@ -20,11 +20,11 @@ Float = NDArray[np.float64]
 Int = NDArray[np.integer[Any]]
 
 ROUNDS = 6
-SHAPE_PRIOR = (0.1, 0.01)
+SHAPE_PRIOR = (0.15, 0.02)
 """Weight of the transferred shape in step A, first and last round (the paper's beta)."""
 WEIGHT_PRIOR = (0.15, 0.1)
 """Standard deviation of a weight from the expected one in step B, first and last round."""
-STILL, STILL_POWER = 0.08, 2.0
+STILL, STILL_POWER = 0.015, 2.0
 """Gradient at which the prior's pull on a triangle is moderate, and its exponent (the paper's kappa and theta)."""
 MOST = 1.3
 """Largest weight within the solve: what 1.0 means is settled after it."""

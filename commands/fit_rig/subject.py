@@ -200,7 +200,7 @@ def solved(face: FaceModel, study: Study) -> Shapes:
         return Shapes(person.shapes[:count], np.zeros((0, count)), np.zeros(count))
     examples = Examples(
         displacement=np.stack([e.refined - person.neutral for e in found]),
-        sure=np.stack([e.sure for e in found]),
+        sure=np.stack([e.sure * study.parts.moving for e in found]),
         expected=np.stack([e.expected for e in found]),
     )
     return solve(person.neutral, face.triangles, person.shapes[:count], examples, study.parts.skin, study.parts.moving)
