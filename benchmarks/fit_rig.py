@@ -2,11 +2,11 @@
 
     python benchmarks/fit_rig.py ict FOLDER SUBJECT --face ict.npz    a person on another topology
     python benchmarks/fit_rig.py own FOLDER SUBJECT                   a person on refa's own topology
-    python benchmarks/fit_rig.py real SCANS                           a real scan, in unknown units
+    python benchmarks/fit_rig.py real FOLDER HEAD.obj [COLOR.jpg]     a real head, in unknown units
     python benchmarks/fit_rig.py page RESULTS...                      the page, from result files
 
-FOLDER is what `refa simulate --scans` wrote; results go to FOLDER/results/SUBJECT.json, SCANS/result.json. Every fifth
-keypoint is kept from the fit, to be judged by.
+FOLDER is what `refa simulate --scans` wrote; results go to FOLDER/results/SUBJECT.json, a real head's to
+FOLDER/result.json. Every fifth keypoint is kept from the fit, to be judged by.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -89,9 +90,18 @@ def simulated(kind: str, folder: Path, subject: str, face_path: Path | None) -> 
     return result
 
 
-def real(scans: Path) -> dict[str, Any]:
+def real(scans: Path, mesh: Path, color: Path | None = None) -> dict[str, Any]:
     """The result of a real scan of one expression: there is no truth but the scan itself."""
     face = load_face()
+    scans.mkdir(parents=True, exist_ok=True)
+    painted = ""
+    if color is not None:
+        shutil.copy(color, scans / color.name)
+        (scans / "skin.mtl").write_text(f"newmtl skin\nmap_Kd {color.name}\n", "utf-8")
+        painted = "mtllib skin.mtl\nusemtl skin\n"
+    (scans / mesh.name).write_text(painted + mesh.read_text("utf-8"), "utf-8")
+    told = {"schema": "refa.scans/1", "subject": mesh.stem, "expressions": {"neutral": mesh.name}}
+    (scans / "scans.json").write_text(json.dumps(told), "utf-8")
     fit = Fit(scans, face, auto_scale=True)
     row = fit.rows[0]
     neutral = fit.measured["neutral"]
@@ -101,7 +111,7 @@ def real(scans: Path) -> dict[str, Any]:
     return {"kind": "real", "person": fit.rig.subject, "cost": fit.cost, "surface": {
         "median": row.median_mm, "mean": row.mean_mm, "p95": row.p95_mm,
         "held-out keypoints median": float(np.median(apart[known])), "keypoints known": int(known.sum()),
-        "lid gap at EyesClosed": lid_gap(fit.rig, face), "inverted": inverted(face, fit.study.person.scanned),
+        "lid gap at EyesClosed": lid_gap(fit.rig, face), "inverted": inverted(face, fit.rig.neutral.astype(np.float64)),
         "measured vertices": vertices_of(neutral),
     }}  # fmt: skip
 
@@ -168,7 +178,7 @@ def main() -> int:
         (HERE / "fit_rig.md").write_text(page(given.paths), "utf-8")
         return 0
     if given.what == "real":
-        result, output = real(given.paths[0]), given.paths[0] / "result.json"
+        result, output = real(*given.paths), given.paths[0] / "result.json"
     else:
         folder, subject = given.paths[0], str(given.paths[1])
         result, output = simulated(given.what, folder, subject, given.face), folder / "results" / f"{subject}.json"

@@ -23,7 +23,7 @@ STRETCH = 0.02
 """Stiffness against stretching, which keeps vertices from sliding along the surface."""
 HOLD = (1e-4, 1.0)
 """Tie to the fitted head inside the region and at its border."""
-KEYPOINT_WEIGHT = 0.05
+KEYPOINT_WEIGHT = 0.15
 TURNED = 0.3
 """A triangle counts as turned over when the cosine between its normals is less: it must bear the shapes yet to come."""
 UNFOLD_ROUNDS, UNFOLD_GROWTH = 60, 10
