@@ -55,7 +55,8 @@ def reproduction(study: Study, face: FaceModel, truth: ScanTruth, truth_from_rig
         shapes = finished(face, study.person, solved(face, kept), study.parts.moving)[0][:, skin] @ turn
         kept_rows = [truth.expression_ids.index(e.name) for e in kept.found]
         most = np.maximum(truth.weights[kept_rows].max(0), 1e-6).astype(np.float64)
-        rigs = [(transferred, np.ones(len(most))), (shapes, most), (truth.shapes[:, skin].astype(float), np.ones(len(most)))]
+        true, ones = truth.shapes[:, skin].astype(np.float64), np.ones(len(most))
+        rigs = [(transferred, ones), (shapes, most), (true, ones)]
         for name in gone:
             index = truth.expression_ids.index(name)
             wanted = (truth.vertices[index] - truth.zero)[skin].astype(np.float64)

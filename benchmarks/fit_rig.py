@@ -71,8 +71,10 @@ def simulated(kind: str, folder: Path, subject: str, face_path: Path | None) -> 
     truth = ScanTruth.read(folder / "truth" / f"{subject}.npz")
     fit = Fit(folder / "scans" / subject, own, auto_scale=False)
     judge = Judge.of(fit.rig, own, truth, person_face)
-    result: dict[str, Any] = {"kind": kind, "person": subject, "left out": [str(problem) for problem in fit.left_out],
-                              "surface": neutral_errors(judge, HELD_OUT) | expression_errors(judge), "cost": fit.cost}  # fmt: skip
+    result: dict[str, Any] = {
+        "kind": kind, "person": subject, "left out": [str(problem) for problem in fit.left_out],
+        "surface": neutral_errors(judge, HELD_OUT) | expression_errors(judge), "cost": fit.cost,
+    }  # fmt: skip
     if kind == "own":
         cosine, gain, most = shape_agreement(judge)
         exercised = most >= SHOWN

@@ -20,7 +20,7 @@ Float = NDArray[np.float64]
 Int = NDArray[np.integer[Any]]
 
 CAVITY = 0.006
-"""A place from which so far outwards another part of the surface is near lies in a cavity, such as a nostril, metres."""
+"""A place lies in a cavity, such as a nostril, if so far outwards another part of the surface is near, metres."""
 NEAR = 0.001
 """Distance from the rig at which a true point counts a quarter when the offset is sought, metres."""
 MOVES = 0.001

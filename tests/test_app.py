@@ -19,7 +19,7 @@ from refa_cli.formats.errors import DataError, GateNotMet, UsageError
 from tests.tree import ROOT
 
 HEAVY = {
-    *("numpy", "scipy", "numba", "torch", "zarr", "skimage", "trimesh", "pygltflib", "small_gicp", "ai_edge_litert"),
+    *("numpy", "scipy", "numba", "torch", "zarr", "skimage", "trimesh", "pygltflib", "ai_edge_litert"),
     *("PIL", "rich", "tqdm", "distributed"),
 }
 """Top-level names that --help must not import."""

@@ -95,7 +95,7 @@ def parents(anatomy: Anatomy, unit: Callable[[str], Float]) -> dict[tuple[str, s
 
 
 def cleaned(anatomy: Anatomy, displacement: Float, base: Float) -> Float:
-    """The displacement [V, 3] of base [V, 3] with lids off the eyeball and neither lids nor lips through one another."""
+    """The displacement [V, 3] of base [V, 3] with lids off the eyeball, neither lids nor lips through one another."""
     shape = displacement.copy()
     for _ in range(CLEANING_ROUNDS):
         for lids, center, radius in zip(anatomy.lids, anatomy.centers, anatomy.radii, strict=True):

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from refa_cli.commands.fit_rig.similarity import rigid
 from refa_cli.commands.fit_rig.linear import LinearFace, fit
 from refa_cli.commands.fit_rig.person import Parts, Person, Tidy
 from refa_cli.commands.fit_rig.refine import Refiner
+from refa_cli.commands.fit_rig.similarity import rigid
 from refa_cli.commands.fit_rig.stabilize import stabilized
 from refa_cli.commands.fit_rig.target import Matcher, Target
 from refa_cli.face.shapes import EXPRESSIONS
@@ -33,8 +33,8 @@ MOST = 1.3
 
 @dataclass(frozen=True)
 class Expression:
-    """expected [53]: what the prompt asks for, on top of rest; weights [53] found of the transferred shapes (0..1); refined vertices
-    [V, 3] and how surely measured [V]; fitted [V, 3] before refinement; head_from_scan [4, 4]."""
+    """expected [53]: what the prompt asks for, on top of rest; weights [53] found of the transferred shapes (0..1);
+    refined vertices [V, 3] and how surely measured [V]; fitted [V, 3] before refinement; head_from_scan [4, 4]."""
 
     name: str
     expected: Float
@@ -75,8 +75,8 @@ def fit_expression(
     for _ in range(STABILIZED):
         moved = np.linalg.norm(linear.at(found.coefficients) - still, axis=1)
         pose = stabilized(person.scanned, moved, face.triangles, parts.candidates, matcher, found.head_from_scan)
-        found = fit(exact, matcher, pose, iterations=5, keypoints_only=0, keypoint_share=KEYPOINT_SHARE, fixed=True,
-                    start=found.coefficients)  # fmt: skip
+        found = fit(exact, matcher, pose, iterations=5, keypoints_only=0, keypoint_share=KEYPOINT_SHARE,
+                    pose_known=True, start=found.coefficients)  # fmt: skip
     fitted = linear.at(found.coefficients)
     refiner = Refiner(fitted, face.triangles, parts.region, parts.candidates)
     refined, sure = refiner.refine(fitted, matcher, found.head_from_scan)

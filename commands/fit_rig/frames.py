@@ -116,7 +116,7 @@ def read_cloud(frame: Frame) -> Cloud:
     shade = _shade(seen, face[row, column])
     place, facing_map = (np.where(mask[..., None], values, np.nan) for values in (smooth, normals))
     pinhole = np.array([depth_camera.fx, depth_camera.fy, depth_camera.cx, depth_camera.cy])
-    camera_from_cloud = np.linalg.inv(np.eye(4) if aligned else frame.color_from_depth)
+    camera_from_cloud: Float = np.asarray(np.linalg.inv(np.eye(4) if aligned else frame.color_from_depth), np.float64)
     return Cloud(keypoints, smooth[mask], normals[mask], seen[mask], facing[mask], shade[mask], place, facing_map,
                  np.where(mask, shade, np.nan), camera_from_cloud, pinhole)  # fmt: skip
 
@@ -126,12 +126,12 @@ def _shade(color: NDArray[np.uint8], face: NDArray[np.bool_]) -> Float:
     bright = np.log(gaussian_filter(_brightness(color), SHADE_FINE) + SHADE_FLOOR)
     share = uniform_filter(face.astype(np.float32), SHADE_AROUND)
     around = uniform_filter(np.where(face, bright, 0), SHADE_AROUND) / np.maximum(share, 1e-6)
-    return np.clip(bright - around, -SHADE_MOST, SHADE_MOST).astype(np.float64)
+    return np.asarray(np.clip(bright - around, -SHADE_MOST, SHADE_MOST), np.float64)
 
 
 def _brightness(color: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Mean of the channels [h, w], 0..255."""
-    return color.sum(-1, dtype=np.uint16).astype(np.float32) / 3
+    return np.asarray(color.sum(-1, dtype=np.uint16) / np.float32(3), np.float32)
 
 
 def _outline(frame: Frame, color: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], Float]:

@@ -65,12 +65,12 @@ class LinearFit:
 
 def fit(
     face: LinearFace, matcher: Matcher, head_from_scan: Float, iterations: int = 12, keypoints_only: int = 3,
-    fit_scale: bool = False, keypoint_share: float = 1.0, fixed: bool = False, start: Float | None = None,
+    fit_scale: bool = False, keypoint_share: float = 1.0, pose_known: bool = False, start: Float | None = None,
 ) -> LinearFit:  # fmt: skip
     """Fit coefficients and pose to a target, given by its matcher.
 
     head_from_scan: where the scan lies at first; keypoints_only: first iterations without surface;
-    keypoint_share: what keypoints weigh once the surface has joined; fixed: the pose stays; start: first coefficients,
+    keypoint_share: what keypoints weigh once the surface has joined; pose_known: it stays; start: first coefficients,
     by default the prior's mean.
     """
     c = face.mean.copy() if start is None else start.copy()
@@ -82,7 +82,7 @@ def fit(
         if step >= keypoints_only:
             reach, scale = SCHEDULE[min(step - keypoints_only, len(SCHEDULE) - 1)]
             weight = [keypoint_share * w for w in weight]
-            normals = np.asarray(vertex_normals(vertices, face.triangles))
+            normals: Float = np.asarray(vertex_normals(vertices, face.triangles), dtype=np.float64)
             pairs = matcher.pairs(vertices, normals, face.candidates, reach, scale, head_from_scan=pose)
             n, at = pairs.normal, vertices[pairs.index]
             plane = np.concatenate(
@@ -91,10 +91,11 @@ def fit(
             )
             rows.append(plane)
             right.append(((pairs.point - at) * n).sum(1))
-            moved = np.linalg.norm(at - face.base[pairs.index], axis=1)
-            weight.append(pairs.weight / (PLANE_SIGMA**2 + (face.shape_error * moved) ** 2) / SPARE)
-        c, motion = _solve(face, np.concatenate(rows), np.concatenate(right), np.concatenate(weight), c, fit_scale, fixed)
-        pose = np.linalg.inv(motion) @ pose
+            shaped = np.linalg.norm(at - face.base[pairs.index], axis=1)
+            weight.append(pairs.weight / (PLANE_SIGMA**2 + (face.shape_error * shaped) ** 2) / SPARE)
+        equations = (np.concatenate(rows), np.concatenate(right), np.concatenate(weight))
+        c, moved = _solve(face, *equations, c, fit_scale, pose_known)
+        pose = np.linalg.inv(moved) @ pose
     return LinearFit(c, pose)
 
 
@@ -116,13 +117,15 @@ def _keypoint_rows(
 
 
 def _solve(
-    face: LinearFace, rows: Float, right: Float, weight: Float, c: Float, fit_scale: bool, fixed: bool = False
+    face: LinearFace, rows: Float, right: Float, weight: Float, c: Float, fit_scale: bool, pose_known: bool
 ) -> tuple[Float, Float]:
     """One step: new coefficients, and the model's motion [4, 4] in the head frame; bounds by fixing what violates."""
     count = len(c)
     normal = rows.T @ (weight[:, None] * rows)
     gradient = rows.T @ (weight * right)
-    diagonal = np.concatenate([np.full(6, 1e15 if fixed else 1e-6), [1e-6 if fit_scale else 1e12], 1 / face.sigma**2])
+    loose, held = 1e-6, 1e15
+    pose, scale = held if pose_known else loose, loose if fit_scale else held
+    diagonal = np.concatenate([np.full(6, pose), [scale], 1 / face.sigma**2])
     normal[np.diag_indices_from(normal)] += diagonal
     gradient[7:] += (face.mean - c) / face.sigma**2
     lower, upper = face.lower - c, face.upper - c

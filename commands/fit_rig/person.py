@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from scipy.sparse import csr_matrix, diags
 
 from refa_cli.commands.fit_rig.linear import LinearFace, fit
@@ -147,7 +146,8 @@ def fit_person(face: FaceModel, parts: Parts, target: Target, auto_scale: bool) 
     linear.upper[ajar] = 0.0
     start = found.coefficients.copy()
     start[ajar] = 0.0
-    found = fit(linear, matcher, found.head_from_scan, iterations=8, keypoints_only=0, fit_scale=auto_scale, start=start)
+    found = fit(linear, matcher, found.head_from_scan, iterations=8, keypoints_only=0, fit_scale=auto_scale,
+                start=start)  # fmt: skip
     identity, rest = found.coefficients[:modes], found.coefficients[modes:].copy()
     pose = found.head_from_scan
     scale = 1.0
@@ -175,7 +175,7 @@ def fit_person(face: FaceModel, parts: Parts, target: Target, auto_scale: bool) 
     shapes = transfer(face.mean.astype(np.float64), basis, plain, face.triangles)
     neutral = scanned - np.tensordot(rest, shapes[: len(names)], 1)
     tidy = Tidy(face, neutral, centers)
-    neutral = unfolded(neutral + tidy.apart(neutral), face.mean * scale, face.triangles)
+    neutral = unfolded(neutral + tidy.apart(neutral), face.mean.astype(np.float64) * scale, face.triangles)
     shapes = tidy.shapes(neutral, transfer(face.mean.astype(np.float64), basis, neutral, face.triangles))
     return Person(neutral, rest, scanned, sure, shapes, centers, pose, identity, scale)
 

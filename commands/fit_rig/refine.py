@@ -54,7 +54,10 @@ class Refiner:
         self._hold = diags(hold)
         self._order = elimination_order(self._bend)
 
-    def refine(self, fitted: Float, matcher: Matcher, head_from_scan: Float, keypoints: tuple[Int, Float] | None = None, coarse: bool = False) -> tuple[Float, Float]:
+    def refine(
+        self, fitted: Float, matcher: Matcher, head_from_scan: Float, keypoints: tuple[Int, Float] | None = None,
+        coarse: bool = False,
+    ) -> tuple[Float, Float]:  # fmt: skip
         """Refined vertices [V, 3] and, per vertex [V], how surely its place was measured (0..1).
 
         fitted [V, 3] and target in the head frame; keypoints: (vertices [100, 3], weights [100, 3]) of each keypoint,
@@ -63,8 +66,8 @@ class Refiner:
         out = fitted.copy()
         sure = np.zeros(len(fitted))
         placed = matcher.target.moved(head_from_scan)
-        for reach, scale, stiffness in ((*COARSE, *SCHEDULE) if coarse else SCHEDULE):
-            normals = np.asarray(vertex_normals(out, self.triangles))
+        for reach, scale, stiffness in (*COARSE, *SCHEDULE) if coarse else SCHEDULE:
+            normals: Float = np.asarray(vertex_normals(out, self.triangles), dtype=np.float64)
             pairs = matcher.pairs(out, normals, self.candidates, reach, scale, head_from_scan=head_from_scan)
             out[self.inside] = fitted[self.inside] + self._solve(fitted, pairs, stiffness, placed, keypoints)
             sure[:] = 0

@@ -1,4 +1,4 @@
-"""The frames of one held expression brought into one place: all poses at once, from depth and from what is drawn on skin.
+"""The frames of one held expression brought into one place: all poses at once, from depth and from what skin shows.
 
 Every frame's points are looked up in every other frame's maps (projective association; Blais and Levine, PAMI 1995),
 and all poses move together to shrink point-to-plane distances. Faces are smooth: depth alone lets them slide about the
@@ -18,8 +18,8 @@ from refa_cli.commands.fit_rig.similarity import apply, rigid
 Float = NDArray[np.float64]
 
 SCHEDULE = ((0.015, 0.004, False, 6, 5e-4), (0.010, 0.002, True, 8, 2e-4), (0.005, 0.001, True, 10, 3e-5))
-"""(largest pair distance, robust scale, with brightness, most rounds, settled) of each stage; metres. A round that moves
-no frame by more than settled, radians and metres, ends its stage."""
+"""(largest pair distance, robust scale, with brightness, most rounds, settled) of each stage; metres. A round that
+moves no frame by more than settled, radians and metres, ends its stage."""
 AGREE = np.cos(np.radians(50.0))
 """Least cosine between the normals of a pair."""
 PLANE_SIGMA, SHADE_SIGMA = 0.0004, 0.04

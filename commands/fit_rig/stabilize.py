@@ -36,7 +36,7 @@ def stabilized(
     still [V, 3]: the neutral as scanned, head frame; moved [V]: how far the fitted expression moves each vertex, m.
     """
     pose = head_from_scan.copy()
-    normals = np.asarray(vertex_normals(still, triangles))
+    normals: Float = np.asarray(vertex_normals(still, triangles), dtype=np.float64)
     for scale in SCALES:
         pairs = matcher.pairs(still, normals, candidates, REACH, scale, head_from_scan=pose)
         at, n = still[pairs.index], pairs.normal

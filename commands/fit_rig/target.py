@@ -101,8 +101,9 @@ class Matcher:
         """
         target, pose = self.target, np.eye(4) if head_from_scan is None else head_from_scan
         size = float(np.cbrt(np.linalg.det(pose[:3, :3])))
-        back = np.linalg.inv(pose)
-        asked = np.hstack([apply(back, vertices[candidates]), NORMAL_LENGTH * normals[candidates] @ pose[:3, :3] / size])
+        back: Float = np.asarray(np.linalg.inv(pose), dtype=np.float64)
+        facing = normals[candidates] @ pose[:3, :3] / size
+        asked = np.hstack([apply(back, vertices[candidates]), NORMAL_LENGTH * facing])
         far = np.hypot(reach / size, 2 * NORMAL_LENGTH * np.sin(np.radians(angle) / 2))
         distance, nearest = self.tree.query(asked, distance_upper_bound=far)
         near = np.isfinite(distance)

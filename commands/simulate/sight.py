@@ -15,7 +15,6 @@ from refa_cli.formats.frames import Camera
 from refa_cli.formats.spec import F32, I32, U8
 from refa_cli.render.rasterize import interpolate, rasterize
 
-
 STEEPEST = np.radians(75.0)
 """Skin seen at a flatter angle from its normal does not count as seen."""
 HIDDEN = 0.002

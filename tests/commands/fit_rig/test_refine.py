@@ -99,12 +99,11 @@ def test_the_skull_is_found_beneath_skin_that_moves_in_its_own_way(shape: str) -
     shown = shown + np.where(moved > 0.001, 0.3 * moved, 0)[:, None] * [1, 0, 0]
     wrong = motion(np.array([0.0, np.radians(1.0), 0.0]), np.array([0.0, 0.001, 0.0])) @ person.head_from_scan
     pose = stabilized(person.scanned, moved, face.triangles, parts.candidates, Matcher(scan_of(shown)), wrong)
-    error = apply(pose @ SCAN_FROM_HEAD, head.vertices()) - apply(person.head_from_scan @ SCAN_FROM_HEAD, head.vertices())
+    right = apply(person.head_from_scan @ SCAN_FROM_HEAD, head.vertices())
+    error = apply(pose @ SCAN_FROM_HEAD, head.vertices()) - right
     assert np.linalg.norm(error[parts.candidates], axis=1).max() < 0.0005
     asked = np.zeros(len(EXPRESSIONS))
     asked[EXPRESSIONS.index(shape)] = 1.0
     found = fit_expression(face, parts, person, "scan", scan_of(shown), asked)
-    error = apply(found.head_from_scan @ SCAN_FROM_HEAD, head.vertices()) - apply(
-        person.head_from_scan @ SCAN_FROM_HEAD, head.vertices()
-    )
+    error = apply(found.head_from_scan @ SCAN_FROM_HEAD, head.vertices()) - right
     assert np.linalg.norm(error[parts.candidates], axis=1).max() < 0.001
