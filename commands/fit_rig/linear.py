@@ -18,6 +18,8 @@ SCHEDULE = ((0.020, 0.006), (0.012, 0.004), (0.010, 0.004), (0.008, 0.003), (0.0
 """(largest pair distance, robust scale) of each iteration, metres; the last is repeated."""
 PLANE_SIGMA = 0.0006
 """Standard deviation of a point-to-plane distance that the prior is weighed against, metres."""
+LOOSE, STUCK = 1e-6, 1e15
+"""Stiffness of a pose or scale that is sought, and of one that is known."""
 SPARE = 12.0
 """Neighbouring surface points err alike: this many of them count as one measurement."""
 
@@ -123,8 +125,7 @@ def _solve(
     count = len(c)
     normal = rows.T @ (weight[:, None] * rows)
     gradient = rows.T @ (weight * right)
-    loose, held = 1e-6, 1e15
-    pose, scale = held if pose_known else loose, loose if fit_scale else held
+    pose, scale = STUCK if pose_known else LOOSE, LOOSE if fit_scale else STUCK
     diagonal = np.concatenate([np.full(6, pose), [scale], 1 / face.sigma**2])
     normal[np.diag_indices_from(normal)] += diagonal
     gradient[7:] += (face.mean - c) / face.sigma**2
