@@ -16,7 +16,7 @@ from rig_errors import MOVES
 from refa_cli.commands.fit_rig.finish import finished
 from refa_cli.commands.fit_rig.rigging import bounded
 from refa_cli.commands.fit_rig.subject import Study, solved
-from refa_cli.face.shapes import EXPRESSIONS
+from refa_cli.face.shapes import EXPRESSIONS, INDEX
 from refa_cli.formats.face import REGIONS, FaceModel
 from refa_cli.formats.scan_truth import ScanTruth
 
@@ -55,6 +55,7 @@ def reproduction(study: Study, face: FaceModel, truth: ScanTruth, truth_from_rig
         shapes = finished(face, study.person, solved(face, kept), study.parts.moving)[0][:, skin] @ turn
         kept_rows = [truth.expression_ids.index(e.name) for e in kept.found]
         most = np.maximum(truth.weights[kept_rows].max(0), 1e-6).astype(np.float64)
+        most[INDEX["LipsToward"]] = most[INDEX["JawDrop"]]  # a rig's LipsToward is measured by the jaw it shuts
         true, ones = truth.shapes[:, skin].astype(np.float64), np.ones(len(most))
         rigs = [(transferred, ones), (shapes, most), (true, ones)]
         for name in gone:

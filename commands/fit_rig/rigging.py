@@ -20,7 +20,7 @@ Float = NDArray[np.float64]
 Int = NDArray[np.integer[Any]]
 
 ROUNDS = 6
-SHAPE_PRIOR = (0.15, 0.02)
+SHAPE_PRIOR = (0.2, 0.04)
 """Weight of the transferred shape in step A, first and last round (the paper's beta)."""
 WEIGHT_PRIOR = (0.15, 0.1)
 """Standard deviation of a weight from the expected one in step B, first and last round."""
