@@ -12,13 +12,16 @@ FOLDERS = {"refa_cli": "refa_cli", "commands": "refa_cli.commands", "formats": "
 
 
 def package_files(folder: str) -> list[Path]:
-    """All files of one of FOLDERS, without caches and without what lies behind the two links, sorted."""
+    """All files of one of FOLDERS, without caches, logs beside artifacts and what lies behind the two links, sorted."""
     top = ROOT / folder
     behind_links = {top / "commands", top / "formats"} if folder == "refa_cli" else set()
     return sorted(
         path
         for path in top.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and behind_links.isdisjoint(path.parents)
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and behind_links.isdisjoint(path.parents)
+        and not path.name.endswith(".npz.log")
     )
 
 

@@ -30,6 +30,8 @@ LOWEST, WIDEST = -0.26, 0.20
 """Metres below and beside the eyes at which what belongs to the body is cut off."""
 STILL = 0.0002
 """Metres that a vertex of the rigid cranium may move."""
+LEVEL = 1e-5
+"""Metres below the eyes that still count as level with them: coordinates are rounded."""
 MIRROR_TOLERANCE = 0.001
 """Metres off its mirror image that a vertex of the other side may lie."""
 LARGEST_TILT = np.radians(20.0)
@@ -192,7 +194,7 @@ def _rigid(vertices: Float, basis: Float, skin: NDArray[np.bool_]) -> NDArray[np
     still = strongest(basis) < STILL
     x, y, z = vertices.T
     bridge = (np.abs(x) < 0.008) & (np.abs(y) < 0.012) & (z > 0)
-    return np.asarray(skin & ((still & (y > 0.0)) | (bridge & (strongest(basis) < 5 * STILL))), dtype=np.bool_)
+    return np.asarray(skin & ((still & (y > -LEVEL)) | (bridge & (strongest(basis) < 5 * STILL))), dtype=np.bool_)
 
 
 def mirror_map(vertices: Float, moved: Float) -> NDArray[np.int32]:
