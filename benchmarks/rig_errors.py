@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refa_cli.commands.fit_rig.linear import motion
-from refa_cli.commands.fit_rig.similarity import apply, rigid
+from refa_cli.commands.fit_rig.similarity import apply, motion, rigid
 from refa_cli.face.closest import ClosestPoints
 from refa_cli.face.mesh import triangle_vectors, vertex_normals
 from refa_cli.formats.face import MATERIALS, REGIONS, FaceModel

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refa_cli.commands.fit_rig.linear import LinearFace, fit
-from refa_cli.commands.fit_rig.person import Parts, Person, Tidy
+from refa_cli.commands.fit_rig.person import Parts, Person
 from refa_cli.commands.fit_rig.refine import Refiner
-from refa_cli.commands.fit_rig.similarity import rigid
+from refa_cli.commands.fit_rig.similarity import rigid, scale_of
+from refa_cli.commands.fit_rig.skin import View
 from refa_cli.commands.fit_rig.stabilize import stabilized
 from refa_cli.commands.fit_rig.target import Matcher, Target
 from refa_cli.face.shapes import EXPRESSIONS
@@ -18,16 +20,18 @@ from refa_cli.formats.face import FaceModel
 
 Float = NDArray[np.float64]
 
-EXPECTED_SIGMA, OTHER_SIGMA = 0.3, 0.15
+EXPECTED_SIGMA, OTHER_SIGMA = 0.3, 0.1
 """Standard deviation of a weight from its expected value: of shapes that the prompt asks for, and of all others."""
 KEYPOINT_SHARE = 0.01
 """Weight of keypoints beside the surface: detectors see expressions weaker than they are (movements sideways by half to
 three quarters), so that keypoints only start the fit."""
 STABILIZED = 2
 """How often the pose is sought in the skin that stays, and the weights at that pose."""
+FOLLOWED = 1
+"""How often skin is followed, and pose, weights and vertices are sought again with it."""
 SHAPE_ERROR = 1.0
 """While the pose is sought, a transferred shape may be wrong by this share of its own displacement."""
-MOST = 1.3
+MOST = 1.5
 """Largest weight of a transferred shape: some people do more than the model."""
 
 
@@ -46,9 +50,10 @@ class Expression:
 
 
 def fit_expression(
-    face: FaceModel, parts: Parts, person: Person, name: str, target: Target, expected: Float
-) -> Expression:
-    """Fit and refine one expression; expected [53]: the prompt's activations."""
+    face: FaceModel, parts: Parts, person: Person, name: str, target: Target, expected: Float,
+    views: Sequence[View] = (),
+) -> Expression:  # fmt: skip
+    """Fit and refine one expression; expected [53]: the prompt's activations; views: what shows its skin."""
     count = len(EXPRESSIONS)
     lacking = face.lacks[:count]
     # What the face shows at rest stays, as far as the prompt leaves room.
@@ -66,7 +71,7 @@ def fit_expression(
         keypoint_barycentric=face.keypoint_barycentric.astype(np.float64),
         shape_error=SHAPE_ERROR,
     )
-    scale = float(np.cbrt(np.linalg.det(person.head_from_scan[:3, :3])))
+    scale = scale_of(person.head_from_scan)
     start = _start(linear, target, asked, scale)
     matcher = Matcher(target)
     found = fit(linear, matcher, start, iterations=12, keypoint_share=KEYPOINT_SHARE)
@@ -80,7 +85,19 @@ def fit_expression(
     fitted = linear.at(found.coefficients)
     refiner = Refiner(fitted, face.triangles, parts.region, parts.candidates)
     refined, sure = refiner.refine(fitted, matcher, found.head_from_scan)
-    refined = refined + Tidy(face, person.neutral, person.eye_centers).apart(refined)
+    if person.drawn is not None and views:
+        for _ in range(FOLLOWED):
+            scan_from_head: Float = np.asarray(np.linalg.inv(found.head_from_scan), np.float64)
+            there = parts.unrolled.drawn(refined, views, scan_from_head)
+            tracks = parts.unrolled.follow(person.drawn, refined, there, scan_from_head)
+            moved = np.linalg.norm(linear.at(found.coefficients) - still, axis=1)
+            pose = stabilized(person.scanned, moved, face.triangles, parts.candidates, matcher, found.head_from_scan,
+                              tracks)  # fmt: skip
+            found = fit(exact, matcher, pose, iterations=5, keypoints_only=0, keypoint_share=KEYPOINT_SHARE,
+                        pose_known=True, start=found.coefficients, tracks=tracks)  # fmt: skip
+            fitted = linear.at(found.coefficients)
+            refined, sure = refiner.refine(fitted, matcher, found.head_from_scan, tracks=tracks)
+    refined = refined + person.tidy.apart(refined)
     return Expression(name, asked, np.clip(found.coefficients, 0, 1), refined, sure, fitted, found.head_from_scan)
 
 

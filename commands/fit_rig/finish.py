@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from refa_cli.commands.fit_rig.person import Person, Tidy
+from refa_cli.commands.fit_rig.person import Person
 from refa_cli.commands.fit_rig.rigging import Shapes, gains
 from refa_cli.face.shapes import EXPRESSIONS, INDEX
 from refa_cli.formats.face import FaceModel
@@ -43,6 +43,5 @@ def finished(
         gain[k] = float(np.median(gain[alike])) if alike else 1.0
         shapes[k] = gain[k] * prior[k]
     # Outside the skin that scans inform, shapes are the prior's, at the same gain.
-    tidy = Tidy(face, person.neutral, person.eye_centers)
-    shapes = tidy.shapes(person.neutral, shapes)
+    shapes = person.tidy.shapes(person.neutral, shapes)
     return shapes, weights, gain, np.where(shown, solved.resolution, 0.0)

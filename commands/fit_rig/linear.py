@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refa_cli.commands.fit_rig.similarity import apply
+from refa_cli.commands.fit_rig.similarity import apply, motion, scale_of
+from refa_cli.commands.fit_rig.skin import Tracks
 from refa_cli.commands.fit_rig.target import Matcher, Target
 from refa_cli.face.mesh import vertex_normals
 
@@ -20,6 +21,8 @@ PLANE_SIGMA = 0.0006
 """Standard deviation of a point-to-plane distance that the prior is weighed against, metres."""
 LOOSE, STUCK = 1e-6, 1e15
 """Stiffness of a pose or scale that is sought, and of one that is known."""
+TRACK_TRUST, TRACK_SPARE = 6.0, 12.0
+"""Standard deviations at which a track counts a quarter; and this many neighbouring tracks count as one."""
 SPARE = 12.0
 """Neighbouring surface points err alike: this many of them count as one measurement."""
 
@@ -68,12 +71,13 @@ class LinearFit:
 def fit(
     face: LinearFace, matcher: Matcher, head_from_scan: Float, iterations: int = 12, keypoints_only: int = 3,
     fit_scale: bool = False, keypoint_share: float = 1.0, pose_known: bool = False, start: Float | None = None,
+    tracks: Tracks | None = None,
 ) -> LinearFit:  # fmt: skip
     """Fit coefficients and pose to a target, given by its matcher.
 
     head_from_scan: where the scan lies at first; keypoints_only: first iterations without surface;
     keypoint_share: what keypoints weigh once the surface has joined; pose_known: it stays; start: first coefficients,
-    by default the prior's mean.
+    by default the prior's mean; tracks: where vertices lie along the skin.
     """
     c = face.mean.copy() if start is None else start.copy()
     pose = head_from_scan.copy()
@@ -95,10 +99,26 @@ def fit(
             right.append(((pairs.point - at) * n).sum(1))
             shaped = np.linalg.norm(at - face.base[pairs.index], axis=1)
             weight.append(pairs.weight / (PLANE_SIGMA**2 + (face.shape_error * shaped) ** 2) / SPARE)
+            if tracks is not None:
+                add_tracks(face, vertices, tracks.moved(pose), rows, right, weight)
         equations = (np.concatenate(rows), np.concatenate(right), np.concatenate(weight))
         c, moved = _solve(face, *equations, c, fit_scale, pose_known)
         pose = np.linalg.inv(moved) @ pose
     return LinearFit(c, pose)
+
+
+def add_tracks(
+    face: LinearFace, vertices: Float, tracks: Tracks, rows: list[Float], right: list[Float], weight: list[Float]
+) -> None:
+    """The equations of tracks in the head frame, appended."""
+    at = vertices[tracks.index]
+    for k in range(2):
+        along = tracks.root[:, k]
+        rows.append(np.concatenate([np.cross(at, along), along, (at * along).sum(1)[:, None],
+                                    np.einsum("kpi,pi->pk", face.basis[:, tracks.index], along)], 1))  # fmt: skip
+        right.append(((tracks.point - at) * along).sum(1))
+    miss = np.stack(right[-2:])
+    weight += [1 / (1 + (miss**2).sum(0) / TRACK_TRUST**2) ** 2 / TRACK_SPARE] * 2
 
 
 def _keypoint_rows(
@@ -108,7 +128,7 @@ def _keypoint_rows(
     model = face.keypoints(vertices)[known]
     error = apply(pose, target.keypoints[known]) - model
     norm = np.linalg.norm(error, axis=1)
-    sigma = target.sigma[known] * float(np.cbrt(np.linalg.det(pose[:3, :3])))
+    sigma = target.sigma[known] * scale_of(pose)
     trust = 1 / (1 + (norm / (3 * sigma)) ** 2) / sigma**2
     rows = []
     for axis in range(3):
@@ -145,13 +165,3 @@ def _solve(
         fixed |= {i: float(np.clip(delta[i], lower[i], upper[i])) for i in out}
     delta = np.clip(step[7:], lower, upper)
     return c + delta, motion(step[:3], step[3:6], float(np.exp(step[6])) if fit_scale else 1.0)
-
-
-def motion(turn: Float, shift: Float, scale: float = 1.0) -> Float:
-    """A similarity [4, 4] from a rotation vector (radians), a translation and a scale."""
-    from scipy.spatial.transform import Rotation
-
-    out = np.eye(4)
-    out[:3, :3] = scale * Rotation.from_rotvec(turn).as_matrix()
-    out[:3, 3] = shift
-    return out

@@ -12,6 +12,7 @@ from refa_cli.commands.fit_rig.frames import MIN_KEYPOINTS, Cloud, read_cloud
 from refa_cli.commands.fit_rig.fuse import Fused, fuse
 from refa_cli.commands.fit_rig.poisson import Surface, reconstruct
 from refa_cli.commands.fit_rig.scan_mesh import read_scan_mesh
+from refa_cli.commands.fit_rig.skin import View
 from refa_cli.commands.fit_rig.target import Target
 from refa_cli.commands.fit_rig.units import EYES_LEAST, EYES_MOST, centimetres, eye_distance
 from refa_cli.formats.errors import DataError
@@ -29,7 +30,8 @@ KEYPOINT_SPREAD = 0.006
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured of one expression: its target, how many frames made it, and how well they agree (metres)."""
+    """What was measured of one expression: its target, how many frames made it, how well they agree (metres), and the
+    views that these frames give of what is drawn on the skin; none of a mesh."""
 
     expression: str
     target: Target
@@ -37,6 +39,7 @@ class Measurement:
     agreement: float
     fused: Fused | None
     surface: Surface
+    views: list[View]
 
 
 def measure(scans: Scans, expression: str, left_out: list[DataError], auto_scale: bool = False) -> Measurement:
@@ -112,14 +115,15 @@ def _of_frames(expression: str, clouds: list[Cloud], frames: list[Frame], left_o
     sigma = np.maximum(KEYPOINT_SIGMA, spread)
     colors = _nearest(fused.points, fused.colors, surface.vertices)
     target = Target.of_mesh(surface.vertices, surface.triangles, keypoints, sigma, colors)
-    used = int(np.isfinite(fused.poses[:, 0, 0]).sum())
-    return Measurement(expression, target, used, fused.residual, fused, surface)
+    used = [i for i in range(len(clouds)) if np.isfinite(fused.poses[i, 0, 0])]
+    views = [View.of(clouds[i], fused.poses[i]) for i in used]
+    return Measurement(expression, target, len(used), fused.residual, fused, surface, views)
 
 
 def _of_mesh(expression: str, mesh: tuple[Float, NDArray[np.integer[Any]], Float, Float, Float | None]) -> Measurement:
     vertices, triangles, keypoints, sigma, colors = mesh
     target = Target.of_mesh(vertices, triangles, keypoints, sigma, colors)
-    return Measurement(expression, target, 1, 0.0, None, Surface(vertices, triangles))
+    return Measurement(expression, target, 1, 0.0, None, Surface(vertices, triangles), [])
 
 
 def _nearest(points: Float, values: Float, at: Float) -> Float:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags
 
 from refa_cli.commands.fit_rig.linear import LinearFace, fit
 from refa_cli.commands.fit_rig.refine import Refiner, unfolded
 from refa_cli.commands.fit_rig.similarity import rigid
+from refa_cli.commands.fit_rig.skin import Drawn, Unrolled, View
 from refa_cli.commands.fit_rig.target import Matcher, Target
 from refa_cli.face.closing import Closer, clear_eyeballs
 from refa_cli.face.deformation import transfer
-from refa_cli.face.mesh import adjacency, components
+from refa_cli.face.mesh import adjacency, components, grown, neighbour_mean
 from refa_cli.face.shapes import EXPRESSIONS, INDEX
 from refa_cli.formats.face import MATERIALS, REGIONS, FaceModel
 from refa_cli.render.cameras import around
@@ -49,12 +50,14 @@ LID_SIGMA, SHIFT_SIGMA = 0.004, 0.003
 @dataclass(frozen=True)
 class Parts:
     """Vertex sets of a face model that fitting needs: skin [V] (connected surface with the lids), moving [V] (the
-    face, which scans inform), region [V] (what refinement may move), candidates: vertices that are paired."""
+    face, which scans inform), region [V] (what refinement may move), candidates: vertices that are paired, and the face
+    unrolled."""
 
     skin: NDArray[np.bool_]
     moving: NDArray[np.bool_]
     region: NDArray[np.bool_]
     candidates: Int
+    unrolled: Unrolled
 
     @classmethod
     def of(cls, face: FaceModel) -> Parts:
@@ -70,14 +73,7 @@ class Parts:
         measured, region = (grown(moving, neighbours, rings) for rings in (MEASURED_RINGS, REGION_RINGS))
         candidates = measured & skin & outer & seen_from_the_front(face)
         candidates[np.concatenate([face.lid_pairs.reshape(-1), face.lip_pairs.reshape(-1)])] = False
-        return cls(skin, moving, region & skin, np.flatnonzero(candidates))
-
-
-def grown(chosen: NDArray[np.bool_], neighbours: csr_matrix, rings: int) -> NDArray[np.bool_]:
-    """The vertices [V] that are at most so many edges away from those chosen [V]."""
-    for _ in range(rings):
-        chosen = (neighbours @ chosen > 0) | chosen
-    return chosen
+        return cls(skin, moving, region & skin, np.flatnonzero(candidates), Unrolled(face, moving))
 
 
 def seen_from_the_front(face: FaceModel) -> NDArray[np.bool_]:
@@ -96,7 +92,8 @@ def seen_from_the_front(face: FaceModel) -> NDArray[np.bool_]:
 @dataclass(frozen=True)
 class Person:
     """Neutral [V, 3] (all weights 0), rest weights [53] of the neutral scan, its refined vertices [V, 3] and how surely
-    measured [V]; shapes [61, V, 3] transferred to this person; eye centres [2, 3]; head_from_scan of the neutral."""
+    measured [V]; shapes [61, V, 3] transferred to this person; eye centres [2, 3]; head_from_scan of the neutral; tidy:
+    what keeps lids and lips apart on this neutral; drawn: what the neutral scan shows on the skin, None of a mesh."""
 
     neutral: Float
     rest: Float
@@ -107,6 +104,8 @@ class Person:
     head_from_scan: Float
     identity: Float
     scale: float
+    tidy: Tidy
+    drawn: Drawn | None
 
 
 def initial_pose(face: FaceModel, target: Target, scale: bool = False) -> Float:
@@ -117,8 +116,11 @@ def initial_pose(face: FaceModel, target: Target, scale: bool = False) -> Float:
     return rigid(target.keypoints[known], model[known], 1 / target.sigma[known] ** 2, scale=scale)
 
 
-def fit_person(face: FaceModel, parts: Parts, target: Target, auto_scale: bool) -> Person:
-    """Fit, refine and dress the neutral. auto_scale: fix the interpupillary distance to SCALE_IPD."""
+def fit_person(face: FaceModel, parts: Parts, target: Target, auto_scale: bool, views: Sequence[View] = ()) -> Person:
+    """Fit, refine and dress the neutral.
+
+    auto_scale: fix the interpupillary distance to SCALE_IPD; views: what shows the skin of the neutral.
+    """
     names = [INDEX[n] for n in EXPRESSIONS]
     modes = len(face.identity_basis)
     sigma = np.full(len(names), REST_SIGMA)
@@ -177,7 +179,9 @@ def fit_person(face: FaceModel, parts: Parts, target: Target, auto_scale: bool) 
     tidy = Tidy(face, neutral, centers)
     neutral = unfolded(neutral + tidy.apart(neutral), face.mean.astype(np.float64) * scale, face.triangles)
     shapes = tidy.shapes(neutral, transfer(face.mean.astype(np.float64), basis, neutral, face.triangles))
-    return Person(neutral, rest, scanned, sure, shapes, centers, pose, identity, scale)
+    tidy = Tidy(face, neutral, centers)
+    drawn = parts.unrolled.drawn(scanned, views, np.asarray(np.linalg.inv(pose), np.float64)) if views else None
+    return Person(neutral, rest, scanned, sure, shapes, centers, pose, identity, scale, tidy, drawn)
 
 
 def eyeball_shift(face: FaceModel, eye: int, fitted: Float, scanned: Float, center: Float) -> Float:
@@ -188,11 +192,9 @@ def eyeball_shift(face: FaceModel, eye: int, fitted: Float, scanned: Float, cent
     ring = np.unique(face.lid_pairs[eye])
     if not len(ring):
         return np.zeros(3)
-    around = adjacency(face.triangles, len(fitted))
     near = np.zeros(len(fitted), bool)
     near[ring] = True
-    for _ in range(LID_RINGS):
-        near = (around @ near > 0) | near
+    near = grown(near, adjacency(face.triangles, len(fitted)), LID_RINGS)
     lids = np.flatnonzero(near & (face.eyeball == 0))
     wanted = np.linalg.norm(fitted[lids] - center, axis=1)
     shift = np.zeros(3)
@@ -217,14 +219,13 @@ class Tidy:
         self.lids = [Closer(neutral, face.triangles, p, face.eyeball) for p in face.lid_pairs if len(p)]
         self.lips = Closer(neutral, face.triangles, face.lip_pairs, face.eyeball) if len(face.lip_pairs) else None
         self.margin = np.unique(face.lid_pairs)
-        around = adjacency(face.triangles, len(neutral))
-        self.mean = diags(1 / np.maximum(np.asarray(around.sum(1)).ravel(), 1)) @ around
+        mean = neighbour_mean(face.triangles, len(neutral))
         near = np.zeros(len(neutral), bool)
         near[self.margin] = True
-        for _ in range(LID_RINGS):
-            near = (around @ near > 0) | near
+        near = grown(near, mean, LID_RINGS)
         near[self.margin] = False
         self.follow = np.flatnonzero(near & (face.eyeball == 0))
+        self.follow_mean = mean[self.follow]
 
     def apart(self, vertices: Float) -> Float:
         """The correction [V, 3] that takes lids out of eyeballs and of each other, and lips out of each other."""
@@ -236,7 +237,7 @@ class Tidy:
             pushed = clear_eyeballs(vertices + out, self.centers, self.radii, self.margin)
             if pushed.any():
                 for _ in range(CLEAR_ROUNDS):  # the skin around follows, or its small triangles would turn over
-                    pushed[self.follow] = self.mean[self.follow] @ pushed
+                    pushed[self.follow] = self.follow_mean @ pushed
                 out += pushed
         return out
 

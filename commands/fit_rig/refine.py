@@ -9,27 +9,29 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix, diags, kron
 from scipy.sparse.linalg import splu
 
+from refa_cli.commands.fit_rig.skin import Tracks
 from refa_cli.commands.fit_rig.target import Matcher, Pairs, Target
-from refa_cli.face.mesh import adjacency, cotangent_laplacian, submesh, triangle_vectors, vertex_normals
+from refa_cli.face.mesh import cotangent_laplacian, grown, neighbour_mean, submesh, triangle_vectors, vertex_normals
 
 Float = NDArray[np.float64]
 Int = NDArray[np.integer[Any]]
 
-COARSE = ((0.010, 0.004, 10.0), (0.008, 0.003, 5.0), (0.006, 0.002, 2.5))
-"""Rounds before these for a neutral: noses reach farther than identities do."""
 SCHEDULE = ((0.004, 0.0015, 1.0), (0.003, 0.0010, 0.4), (0.0025, 0.0008, 0.2))
 """(largest pair distance, robust scale, bending stiffness) of each round; metres, metres, per squared spacing."""
+COARSE = ((0.010, 0.004, 10.0), (0.008, 0.003, 5.0), (0.006, 0.002, 2.5))
+"""Rounds that a neutral goes through before: noses reach farther than identities do."""
 STRETCH = 0.02
 """Stiffness against stretching, which keeps vertices from sliding along the surface."""
 HOLD = (1e-4, 1.0)
 """Tie to the fitted head inside the region and at its border."""
 KEYPOINT_WEIGHT = 0.15
+TRACK_SIGMA, TRACK_FAR = 0.0006, 0.0015
+"""Standard deviation of a measured distance, that tracks are weighed against; weighed, a track counts a quarter when it
+is farther than the other; metres."""
 TURNED = 0.3
 """A triangle counts as turned over when the cosine between its normals is less: it must bear the shapes yet to come."""
 UNFOLD_ROUNDS, UNFOLD_GROWTH = 60, 10
 """Most rounds of averaging around turned triangles, and rounds after which one more ring of neighbours joins."""
-
-
 SYMMETRIC: dict[str, Any] = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
 """What makes SuperLU keep the symmetry of a positive definite matrix."""
 
@@ -56,47 +58,63 @@ class Refiner:
 
     def refine(
         self, fitted: Float, matcher: Matcher, head_from_scan: Float, keypoints: tuple[Int, Float] | None = None,
-        coarse: bool = False,
+        coarse: bool = False, tracks: Tracks | None = None,
     ) -> tuple[Float, Float]:  # fmt: skip
         """Refined vertices [V, 3] and, per vertex [V], how surely its place was measured (0..1).
 
-        fitted [V, 3] and target in the head frame; keypoints: (vertices [100, 3], weights [100, 3]) of each keypoint,
-        to be drawn weakly to the target's.
+        fitted [V, 3] in the head frame; matcher of the measurement, which lies at head_from_scan [4, 4]; keypoints:
+        (vertices [100, 3], weights [100, 3]) of each keypoint, to be drawn weakly to the target's; coarse: for a head
+        that may lie far from the measurement; tracks: where vertices lie along the skin of the scan.
         """
         out = fitted.copy()
         sure = np.zeros(len(fitted))
-        placed = matcher.target.moved(head_from_scan)
+        pulled = None
+        if keypoints is not None:
+            pulled = self._keypoints(fitted, matcher.target.moved(head_from_scan), keypoints)
+        if tracks is not None:
+            pulled = self._tracks(fitted, tracks.moved(head_from_scan))
         for reach, scale, stiffness in (*COARSE, *SCHEDULE) if coarse else SCHEDULE:
             normals: Float = np.asarray(vertex_normals(out, self.triangles), dtype=np.float64)
             pairs = matcher.pairs(out, normals, self.candidates, reach, scale, head_from_scan=head_from_scan)
-            out[self.inside] = fitted[self.inside] + self._solve(fitted, pairs, stiffness, placed, keypoints)
+            out[self.inside] = fitted[self.inside] + self._solve(fitted, pairs, stiffness, pulled)
             sure[:] = 0
             sure[pairs.index] = np.sqrt(pairs.weight)
         return unfolded(out, fitted, self.triangles), sure
 
-    def _solve(
-        self, fitted: Float, pairs: Pairs, stiffness: float, target: Target, keypoints: tuple[Int, Float] | None
-    ) -> Float:
-        count = len(self.inside)
-        at = self.local[pairs.index]
-        used = at >= 0
-        at, n, w = at[used], pairs.normal[used], pairs.weight[used]
+    def _solve(self, fitted: Float, pairs: Pairs, stiffness: float, pulled: tuple[csr_matrix, Float] | None) -> Float:
+        used = self.local[pairs.index] >= 0
+        at, n, w = self.local[pairs.index[used]], pairs.normal[used], pairs.weight[used]
         offset = ((pairs.point[used] - fitted[pairs.index[used]]) * n).sum(1)
-        block = (w[:, None, None] * n[:, :, None] * n[:, None, :]).reshape(-1)  # w n n^T per pair
-        rows = (3 * at[:, None, None] + np.arange(3)[None, :, None]).repeat(3, 2).reshape(-1)
-        columns = (3 * at[:, None, None] + np.arange(3)[None, None, :]).repeat(3, 1).reshape(-1)
-        data = coo_matrix((block, (rows, columns)), shape=(3 * count, 3 * count)).tocsr()
-        right = np.zeros((count, 3))
-        np.add.at(right, at, (w * offset)[:, None] * n)
+        data, right = self._blocks(at, w[:, None, None] * n[:, :, None] * n[:, None, :], (w * offset)[:, None] * n)
         smooth = stiffness * self._bend + STRETCH * self._stretch + self._hold
         system = data + kron(smooth, np.eye(3), format="csr")
-        if keypoints is not None:
-            pulled, pull = self._keypoints(fitted, target, keypoints)
-            system = system + pulled
-            right += pull
+        if pulled is not None:
+            system = system + pulled[0]
+            right += pulled[1]
         return solve(system, right, self._order)
 
+    def _tracks(self, fitted: Float, tracks: Tracks) -> tuple[csr_matrix, Float]:
+        """The same of tracks in the head frame."""
+        used = self.local[tracks.index] >= 0
+        at, root = self.local[tracks.index[used]], tracks.root[used] * TRACK_SIGMA
+        gap = (root @ (tracks.point[used] - fitted[tracks.index[used]])[..., None])[..., 0]
+        sure = 1 / (1 + ((gap / TRACK_FAR) ** 2).sum(1)) ** 2
+        return self._blocks(
+            at, np.einsum("p,pki,pkj->pij", sure, root, root), np.einsum("p,pki,pk->pi", sure, root, gap)
+        )
+
+    def _blocks(self, at: Int, blocks: Float, right: Float) -> tuple[csr_matrix, Float]:
+        """Sums of blocks [P, 3, 3] and right sides [P, 3] of vertices at [P] of the region."""
+        count = len(self.inside)
+        rows = (3 * at[:, None, None] + np.arange(3)[None, :, None]).repeat(3, 2).reshape(-1)
+        columns = (3 * at[:, None, None] + np.arange(3)[None, None, :]).repeat(3, 1).reshape(-1)
+        matrix = coo_matrix((blocks.reshape(-1), (rows, columns)), shape=(3 * count, 3 * count)).tocsr()
+        total = np.zeros((count, 3))
+        np.add.at(total, at, right)
+        return matrix, total
+
     def _keypoints(self, fitted: Float, target: Target, keypoints: tuple[Int, Float]) -> tuple[csr_matrix, Float]:
+        """The equations that draw keypoints to the target's: matrix [3v, 3v] and right side [v, 3] of the region."""
         corners, weights = keypoints
         known = np.isfinite(target.keypoints[:, 2]) & (self.local[corners] >= 0).all(1)
         corners, weights = corners[known], weights[known]
@@ -115,8 +133,7 @@ def unfolded(vertices: Float, reference: Float, triangles: Int) -> Float:
     Around turned triangles the displacement from the reference is averaged, over ever more of the surroundings, until
     they turn back.
     """
-    neighbours = adjacency(triangles, len(vertices))
-    mean = diags(1 / np.maximum(np.asarray(neighbours.sum(1)).ravel(), 1)) @ neighbours
+    mean = neighbour_mean(triangles, len(vertices))
     before = triangle_vectors(reference, triangles)
     shift = vertices - reference
     touched = np.zeros(len(vertices), bool)
@@ -129,9 +146,7 @@ def unfolded(vertices: Float, reference: Float, triangles: Int) -> Float:
         if r % UNFOLD_GROWTH == UNFOLD_GROWTH - 1:
             near = np.zeros(len(vertices), bool)
             near[triangles[turned]] = True
-            for _ in range(1 + r // UNFOLD_GROWTH):
-                near = (neighbours @ near > 0) | near
-            touched |= near
+            touched |= grown(near, mean, 1 + r // UNFOLD_GROWTH)
         shift[touched] = (mean @ shift)[touched]
     return reference + shift
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
+from refa_cli.commands.fit_rig import register_kernels
 from refa_cli.commands.fit_rig.frames import Cloud
-from refa_cli.commands.fit_rig.similarity import apply, rigid
+from refa_cli.commands.fit_rig.similarity import apply, motion, rigid
 
 Float = NDArray[np.float64]
 
@@ -78,10 +78,8 @@ def _settle(clouds: list[Cloud], poses: Float) -> tuple[Float, Float]:
             free = matrix[6:, 6:] + 1e-9 * np.trace(matrix) / len(matrix) * np.eye(len(matrix) - 6)
             if matrix.any():
                 step[6:] = np.linalg.solve(free, vector[6:])
-            for pose, motion in zip(poses, step.reshape(-1, 6), strict=True):
-                moved = np.eye(4)
-                moved[:3, :3], moved[:3, 3] = Rotation.from_rotvec(motion[:3]).as_matrix(), motion[3:]
-                pose[:] = moved @ pose
+            for pose, moved in zip(poses, step.reshape(-1, 6), strict=True):
+                pose[:] = motion(moved[:3], moved[3:]) @ pose
             if np.abs(step).max() < settled:
                 break
     known = [found[np.isfinite(found)] for found in distances]
@@ -101,8 +99,6 @@ def _equations(
     shade_sigma: float,
 ) -> tuple[Float, Float, list[Float]]:  # fmt: skip
     """Normal equations [6F, 6F], [6F] of all frames' motions in the reference frame, and each's distances."""
-    from refa_cli.commands.fit_rig import register_kernels
-
     count = len(clouds)
     matrix, vector = np.zeros((6 * count, 6 * count)), np.zeros(6 * count)
     distances = []

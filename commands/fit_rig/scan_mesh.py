@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refa_cli.commands.fit_rig.similarity import apply
+from refa_cli.commands.fit_rig.similarity import apply, scale_of
 from refa_cli.commands.fit_rig.units import EYES_LEAST, EYES_MOST, centimetres
 from refa_cli.face.mesh import submesh, triangle_vectors, weld
 from refa_cli.formats.errors import DataError
@@ -65,7 +65,7 @@ def read_scan_mesh(
     seen = keypoints_in_space(Mesh(upright, triangles, vertex_colors=shade), anywhere)
     keypoints = apply(np.asarray(np.linalg.inv(frame), dtype=np.float64), seen.points)
     keypoints[GROUPS["iris"]] = np.nan  # a scan has no eyeballs that could be told from lids
-    size = float(np.cbrt(np.linalg.det(frame[:3, :3])))
+    size = scale_of(frame)
     sigma = np.maximum(KEYPOINT_SIGMA, np.nan_to_num(seen.spread, nan=1.0)) / size
     if not np.isfinite(keypoints).any():
         raise DataError(path, "face", "keypoints of a face on it", "none", "scan the whole face")

@@ -1,9 +1,10 @@
-"""Rigid and similarity transforms of paired points."""
+"""Rigid and similarity transforms: made, found from paired points, applied."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 Float = NDArray[np.float64]
 
@@ -29,3 +30,16 @@ def rigid(source: Float, target: Float, weights: Float | None = None, scale: boo
 def apply(transform: Float, points: Float) -> Float:
     """A 4x4 transform on points [..., 3]."""
     return points @ transform[:3, :3].T + transform[:3, 3]
+
+
+def motion(turn: Float, shift: Float, scale: float = 1.0) -> Float:
+    """A similarity [4, 4] from a rotation vector (radians), a translation and a scale."""
+    out = np.eye(4)
+    out[:3, :3] = scale * Rotation.from_rotvec(turn).as_matrix()
+    out[:3, 3] = shift
+    return out
+
+
+def scale_of(transform: Float) -> float:
+    """The factor by which a similarity [4, 4] stretches."""
+    return float(np.cbrt(np.linalg.det(transform[:3, :3])))

@@ -85,14 +85,15 @@ def study_person(
 ) -> Study:  # fmt: skip
     """Fit the neutral, then every other expression; those that do not fit are added to left_out. Raises DataError."""
     parts = Parts.of(face)
-    person = fit_person(face, parts, measured[NEUTRAL].target, auto_scale)
+    person = fit_person(face, parts, measured[NEUTRAL].target, auto_scale, measured[NEUTRAL].views)
     check_scale(scans, face, person, auto_scale)
     steps.person(face, person)
     others = [name for name in measured if name != NEUTRAL]
     found: list[Expression] = []
     for done, name in enumerate(others):
         say("fitting expressions", done, len(others))
-        fitted = fit_expression(face, parts, person, name, measured[name].target, expected[name])
+        fitted = fit_expression(face, parts, person, name, measured[name].target, expected[name],
+                                measured[name].views)  # fmt: skip
         problem = misfit(scans, face, parts, fitted, measured[name])
         if problem is None:
             found.append(fitted)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from refa_cli.commands.fit_rig.similarity import apply
+from refa_cli.commands.fit_rig.similarity import apply, scale_of
 from refa_cli.face.mesh import boundary_edges, triangle_vectors, vertex_normals
 
 Float = NDArray[np.float64]
@@ -18,8 +18,6 @@ FAR = 0.01
 SAME_WAY = 0.5
 """Measured points farther than FAR metres from the model, or with a normal whose cosine with its normal is less than
 SAME_WAY, are not of the face."""
-
-
 NORMAL_LENGTH = 0.004
 """Metres that a difference of unit normals by 1 counts in looking for the closest point."""
 ASIDE, ASIDE_SHARE = 0.0015, 0.3
@@ -61,7 +59,7 @@ class Target:
 
     def moved(self, transform: Float) -> Target:
         """The same after a rigid or similarity transform [4, 4]."""
-        scale = float(np.cbrt(np.linalg.det(transform[:3, :3])))
+        scale = scale_of(transform)
         return Target(apply(transform, self.vertices), self.normals @ transform[:3, :3].T / scale, self.triangles,
                       self.border, self.colors, apply(transform, self.keypoints), self.sigma * scale)  # fmt: skip
 
@@ -100,7 +98,7 @@ class Matcher:
         [4, 4]: where the target lies, in place by default.
         """
         target, pose = self.target, np.eye(4) if head_from_scan is None else head_from_scan
-        size = float(np.cbrt(np.linalg.det(pose[:3, :3])))
+        size = scale_of(pose)
         back: Float = np.asarray(np.linalg.inv(pose), dtype=np.float64)
         facing = normals[candidates] @ pose[:3, :3] / size
         asked = np.hstack([apply(back, vertices[candidates]), NORMAL_LENGTH * facing])

@@ -25,12 +25,13 @@ the solve regular, too little to bend it."""
 class Gradients:
     """Gradients on one rest shape: vertices [V, 3] metres, triangles [F, 3].
 
-    anchors [V]: vertices that a field holds to its guess; by default only so much as makes the solve regular.
+    anchors [V]: how firmly a field holds each vertex to its guess, against the mean of the gradient equations; by
+    default only so much as makes the solve regular.
     """
 
-    def __init__(self, vertices: Float, triangles: Int, anchors: NDArray[np.bool_] | None = None) -> None:
+    def __init__(self, vertices: Float, triangles: Int, anchors: NDArray[Any] | None = None) -> None:
         self.count = len(vertices)
-        self._anchors = np.zeros(self.count, bool) if anchors is None else anchors
+        self._anchors = np.full(self.count, TIE) if anchors is None else np.maximum(anchors, TIE)
         corners = np.asarray(vertices, dtype=np.float64)[triangles]
         first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
         normal = np.cross(first, second)
@@ -60,7 +61,7 @@ class Gradients:
         """
         if self._factor is None:
             normal = self.matrix.T @ diags(self.weight) @ self.matrix
-            self._tie = np.where(self._anchors, 1.0, TIE)[:, None] * normal.diagonal().mean()
+            self._tie = self._anchors[:, None] * normal.diagonal().mean()
             self._factor = splu((normal + diags(self._tie[:, 0])).tocsc())
         batch = guess.shape[:-2]
         targets = np.swapaxes(np.asarray(gradients, dtype=np.float64), -1, -2).reshape(-1, self.matrix.shape[0], 3)

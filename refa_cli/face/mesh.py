@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse import coo_matrix, csr_matrix, diags
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
@@ -69,6 +69,19 @@ def adjacency(triangles: Int, count: int) -> csr_matrix:
     pairs = edges(triangles)
     both = np.concatenate([pairs, pairs[:, ::-1]])
     return csr_matrix((np.ones(len(both)), (both[:, 0], both[:, 1])), shape=(count, count))
+
+
+def neighbour_mean(triangles: Int, count: int) -> csr_matrix:
+    """[V, V]: averages each of `count` vertices' neighbours, the vertex itself left out; zero where it has none."""
+    around = adjacency(triangles, count)
+    return (diags(1 / np.maximum(np.asarray(around.sum(1)).ravel(), 1)) @ around).tocsr()
+
+
+def grown(chosen: NDArray[np.bool_], neighbours: csr_matrix, rings: int) -> NDArray[np.bool_]:
+    """The vertices [V] that are at most so many edges away from those chosen [V]; neighbours [V, V] > 0 at edges."""
+    for _ in range(rings):
+        chosen = (neighbours @ chosen > 0) | chosen
+    return chosen
 
 
 def components(triangles: Int, count: int) -> NDArray[np.int64]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refa_cli.commands.fit_rig.linear import motion
-from refa_cli.commands.fit_rig.similarity import apply
+from refa_cli.commands.fit_rig.similarity import apply, motion
 from refa_cli.commands.fit_rig.target import Target
 from refa_cli.face.default import default_face
 from refa_cli.face.evaluate import Geometry

@@ -6,9 +6,8 @@ import numpy as np
 
 from refa_cli.commands.fit_rig.expressions import fit_expression
 from refa_cli.commands.fit_rig.fuse import merge
-from refa_cli.commands.fit_rig.linear import motion
 from refa_cli.commands.fit_rig.person import Parts, fit_person
-from refa_cli.commands.fit_rig.similarity import apply, rigid
+from refa_cli.commands.fit_rig.similarity import apply, motion, rigid
 from refa_cli.commands.fit_rig.target import residuals
 from refa_cli.face.default import default_face
 from refa_cli.face.shapes import EXPRESSIONS, INDEX

@@ -7,10 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from refa_cli.commands.fit_rig.expressions import fit_expression
-from refa_cli.commands.fit_rig.linear import motion
 from refa_cli.commands.fit_rig.person import Parts, fit_person
 from refa_cli.commands.fit_rig.refine import elimination_order, solve, unfolded
-from refa_cli.commands.fit_rig.similarity import apply
+from refa_cli.commands.fit_rig.similarity import apply, motion
 from refa_cli.commands.fit_rig.stabilize import stabilized
 from refa_cli.commands.fit_rig.target import Matcher, Target
 from refa_cli.face.default import default_face

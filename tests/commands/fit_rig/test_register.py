@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from refa_cli.commands.fit_rig import register_kernels
 from refa_cli.commands.fit_rig.frames import Cloud, read_cloud
-from refa_cli.commands.fit_rig.linear import motion
 from refa_cli.commands.fit_rig.register import register
-from refa_cli.commands.fit_rig.similarity import apply
+from refa_cli.commands.fit_rig.similarity import apply, motion
 from refa_cli.formats.scans import Scans
 from tests.commands.fit_rig.scans_made import YAWS, view_at
 
