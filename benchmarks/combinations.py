@@ -16,6 +16,7 @@ from rig_errors import MOVES
 from refa_cli.commands.fit_rig.finish import finished
 from refa_cli.commands.fit_rig.rigging import bounded
 from refa_cli.commands.fit_rig.subject import Study, solved
+from refa_cli.face.mesh import vertex_normals
 from refa_cli.face.shapes import EXPRESSIONS, INDEX
 from refa_cli.formats.face import REGIONS, FaceModel
 from refa_cli.formats.scan_truth import ScanTruth
@@ -43,11 +44,12 @@ def taken_away(truth: ScanTruth, names: list[str], part: int, seed: int) -> list
 
 def reproduction(study: Study, face: FaceModel, truth: ScanTruth, truth_from_rig: Float, seed: int) -> dict[str, float]:
     """Mean distances (mm) on the skin that truly moves, and how much of the gap from transferred shapes to the true rig
-    is closed: with the true weights, and with each rig's own best weights for the true surface."""
+    is closed: with the true weights, with each rig's own best weights, and across the skin only with these."""
     turn = truth_from_rig[:3, :3].T
     skin = face.regions[REGIONS.index("face")] & (face.eyeball == 0)
     transferred = study.person.shapes[: len(EXPRESSIONS), skin] @ turn
-    sums = np.zeros((2, 3))  # weights given, solved; transferred, fitted, true
+    normals = vertex_normals(truth.neutral.astype(np.float64), face.triangles)[skin]
+    sums = np.zeros((3, 3))  # weights given, solved, across the skin; transferred, fitted, true
     places = scans = 0
     for part in range(PARTS):
         gone = taken_away(truth, [e.name for e in study.found], part, seed)
@@ -64,9 +66,11 @@ def reproduction(study: Study, face: FaceModel, truth: ScanTruth, truth_from_rig
             moves = np.linalg.norm((truth.vertices[index] - truth.neutral)[skin], axis=1) > MOVES
             given = truth.weights[index].astype(np.float64)
             for r, (basis, unit) in enumerate(rigs):
-                for w, weights in enumerate((given / unit, solved_weights(basis, wanted))):
-                    error = np.linalg.norm(wanted - np.tensordot(weights, basis, 1), axis=1)[moves]
-                    sums[w, r] += error.sum() * 1000
+                given_error, error = (wanted - np.tensordot(weights, basis, 1)
+                                      for weights in (given / unit, solved_weights(basis, wanted)))  # fmt: skip
+                distances = [np.linalg.norm(given_error, axis=1), np.linalg.norm(error, axis=1),
+                             np.abs((error * normals).sum(1))]  # fmt: skip
+                sums[:, r] += [distance[moves].sum() * 1000 for distance in distances]
             places, scans = places + int(moves.sum()), scans + 1
     means = sums / places
     closed = (means[:, 0] - means[:, 1]) / (means[:, 0] - means[:, 2])
@@ -76,6 +80,8 @@ def reproduction(study: Study, face: FaceModel, truth: ScanTruth, truth_from_rig
         "gap closed": float(closed[0]),
         "transferred, own weights": float(means[1, 0]), "rig, own weights": float(means[1, 1]),
         "true rig, own weights": float(means[1, 2]), "gap closed, own weights": float(closed[1]),
+        "transferred, across": float(means[2, 0]), "rig, across": float(means[2, 1]),
+        "true rig, across": float(means[2, 2]), "gap closed, across": float(closed[2]),
     }  # fmt: skip
 
 

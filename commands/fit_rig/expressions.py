@@ -12,7 +12,7 @@ from refa_cli.commands.fit_rig.linear import LinearFace, fit
 from refa_cli.commands.fit_rig.person import Parts, Person
 from refa_cli.commands.fit_rig.refine import Refiner
 from refa_cli.commands.fit_rig.similarity import rigid, scale_of
-from refa_cli.commands.fit_rig.skin import View
+from refa_cli.commands.fit_rig.skin import Drawn, View
 from refa_cli.commands.fit_rig.stabilize import stabilized
 from refa_cli.commands.fit_rig.target import Matcher, Target
 from refa_cli.face.shapes import EXPRESSIONS
@@ -38,7 +38,8 @@ MOST = 1.5
 @dataclass(frozen=True)
 class Expression:
     """expected [53]: what the prompt asks for, on top of rest; weights [53] found of the transferred shapes (0..1);
-    refined vertices [V, 3] and how surely measured [V]; fitted [V, 3] before refinement; head_from_scan [4, 4]."""
+    refined vertices [V, 3] and how surely measured [V]; fitted [V, 3] before refinement; head_from_scan [4, 4]; drawn:
+    what the scan shows on the skin, as it was followed, None of a mesh."""
 
     name: str
     expected: Float
@@ -47,6 +48,7 @@ class Expression:
     sure: Float
     fitted: Float
     head_from_scan: Float
+    drawn: Drawn | None = None
 
 
 def fit_expression(
@@ -85,11 +87,12 @@ def fit_expression(
     fitted = linear.at(found.coefficients)
     refiner = Refiner(fitted, face.triangles, parts.region, parts.candidates)
     refined, sure = refiner.refine(fitted, matcher, found.head_from_scan)
+    drawn = None
     if person.drawn is not None and views:
         for _ in range(FOLLOWED):
             scan_from_head: Float = np.asarray(np.linalg.inv(found.head_from_scan), np.float64)
-            there = parts.unrolled.drawn(refined, views, scan_from_head)
-            tracks = parts.unrolled.follow(person.drawn, refined, there, scan_from_head)
+            drawn = parts.unrolled.drawn(refined, views, scan_from_head)
+            tracks = parts.unrolled.follow(person.drawn, refined, drawn, scan_from_head)
             moved = np.linalg.norm(linear.at(found.coefficients) - still, axis=1)
             pose = stabilized(person.scanned, moved, face.triangles, parts.candidates, matcher, found.head_from_scan,
                               tracks)  # fmt: skip
@@ -98,7 +101,8 @@ def fit_expression(
             fitted = linear.at(found.coefficients)
             refined, sure = refiner.refine(fitted, matcher, found.head_from_scan, tracks=tracks)
     refined = refined + person.tidy.apart(refined)
-    return Expression(name, asked, np.clip(found.coefficients, 0, 1), refined, sure, fitted, found.head_from_scan)
+    return Expression(name, asked, np.clip(found.coefficients, 0, 1), refined, sure, fitted, found.head_from_scan,
+                      drawn)  # fmt: skip
 
 
 def _start(linear: LinearFace, target: Target, weights: Float, scale: float) -> Float:

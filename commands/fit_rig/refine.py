@@ -11,7 +11,15 @@ from scipy.sparse.linalg import splu
 
 from refa_cli.commands.fit_rig.skin import Tracks
 from refa_cli.commands.fit_rig.target import Matcher, Pairs, Target
-from refa_cli.face.mesh import cotangent_laplacian, grown, neighbour_mean, submesh, triangle_vectors, vertex_normals
+from refa_cli.face.mesh import (
+    components,
+    cotangent_laplacian,
+    grown,
+    neighbour_mean,
+    submesh,
+    triangle_vectors,
+    vertex_normals,
+)
 
 Float = NDArray[np.float64]
 Int = NDArray[np.integer[Any]]
@@ -130,13 +138,14 @@ class Refiner:
 def unfolded(vertices: Float, reference: Float, triangles: Int) -> Float:
     """`vertices` [V, 3] with no triangle turned over (TURNED) against `reference` [V, 3], if possible.
 
-    Around turned triangles the displacement from the reference is averaged, over ever more of the surroundings, until
-    they turn back.
+    Around turned triangles the displacement from the reference is averaged, over ever more of the surroundings, and
+    what still turns is given one displacement, until they turn back.
     """
     mean = neighbour_mean(triangles, len(vertices))
     before = triangle_vectors(reference, triangles)
     shift = vertices - reference
     touched = np.zeros(len(vertices), bool)
+    stubborn = np.zeros(len(triangles), bool)
     for r in range(UNFOLD_ROUNDS):
         after = triangle_vectors(reference + shift, triangles)
         turned = (before * after).sum(1) <= TURNED * np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
@@ -148,6 +157,13 @@ def unfolded(vertices: Float, reference: Float, triangles: Int) -> Float:
             near[triangles[turned]] = True
             touched |= grown(near, mean, 1 + r // UNFOLD_GROWTH)
         shift[touched] = (mean @ shift)[touched]
+        if r >= UNFOLD_GROWTH:  # slivers turn over on the least slope: they move as one
+            stubborn |= turned
+            piece = components(triangles[stubborn], len(vertices))[triangles[stubborn]]
+            count = np.maximum(np.bincount(piece.reshape(-1), minlength=len(vertices)), 1)[:, None]
+            sums = np.zeros_like(shift)
+            np.add.at(sums, piece.reshape(-1), shift[triangles[stubborn]].reshape(-1, 3))
+            shift[triangles[stubborn]] = (sums / count)[piece]
     return reference + shift
 
 

@@ -23,9 +23,9 @@ Float = NDArray[np.float64]
 Int = NDArray[np.integer[Any]]
 
 ROUNDS = 6
-SHAPE_PRIOR = (0.2, 0.04)
+SHAPE_PRIOR = (0.2, 0.1)
 """Weight of the transferred shape in step A, first and last round (the paper's beta)."""
-WEIGHT_PRIOR = (0.15, 0.1)
+WEIGHT_PRIOR = (0.15, 0.07)
 """Standard deviation of a weight from the expected one in step B, first and last round."""
 STILL, STILL_POWER = 0.015, 2.0
 """Gradient at which the prior's pull on a triangle is moderate, and its exponent (the paper's kappa and theta)."""
@@ -35,9 +35,9 @@ STATIC = 5e-5
 """Skin that no shape moves by more than so many metres anchors the shapes."""
 POSITION_SIGMA = 0.0008
 """Standard deviation of a refined vertex, metres."""
-SLIDE = 10.0
+SLIDE = 20.0
 """How many times heavier the prior of a shape weighs along the skin: how skin slides is hardly seen."""
-PLACE_ROUNDS, PLACE_SIGMA, PLACE_SHARE, PLACE_STILL = 2, 0.0004, 0.3, 0.0001
+PLACE_ROUNDS, PLACE_SIGMA, PLACE_SHARE, PLACE_STILL = 4, 0.0004, 0.3, 0.0001
 """Rounds by the places of vertices; standard deviation of a place, metres; and of a shape there: a share of how far the
 prior moves a vertex, and metres."""
 PLACE_HOLD = 0.3

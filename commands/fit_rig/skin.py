@@ -49,6 +49,8 @@ NOISE = 0.008
 """Least standard deviation of a map, logarithmic brightness."""
 SLIDE = 2.0
 """Standard deviation of the motion that is left to find, texels."""
+UNDRAWN = 1.0
+"""Most by which a motion is lengthened that SLIDE has shortened, as a share of it."""
 FARTHEST = 6.0
 """Longest motion that is believed, texels."""
 
@@ -164,7 +166,11 @@ class Unrolled:
         frame, moved, sure, gram = frame[inner], moved[inner], sure[inner], gram[inner]
         matrix = sure[:, [[0, 1], [1, 2]]]
         values, directions = np.linalg.eigh(matrix)
-        half = np.sqrt(np.maximum(values, 0))[:, :, None] * directions.transpose(0, 2, 1)
+        values = np.maximum(values, 0)
+        # What was found is drawn to no motion by SLIDE; what was measured is not.
+        undrawn = 1 + np.minimum(1 / (SLIDE**2 * np.maximum(values, 1e-9)), UNDRAWN)
+        moved = (directions @ (undrawn * (directions.transpose(0, 2, 1) @ moved[..., None])[..., 0])[..., None])[..., 0]
+        half = np.sqrt(values)[:, :, None] * directions.transpose(0, 2, 1)
         root = half @ np.linalg.inv(gram) @ frame.transpose(0, 2, 1)
         index = self.vertices[inner]
         point = apply(scan_from_head, vertices[index]) + (frame @ moved[..., None])[..., 0]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from refa_cli.commands.fit_rig.expressions import Expression
 from refa_cli.commands.fit_rig.measure import Measurement
+from refa_cli.commands.fit_rig.skin import Drawn
 from refa_cli.face.shapes import EXPRESSIONS
 from refa_cli.formats.face import FaceModel
 
@@ -25,6 +26,7 @@ class Steps:
     1_points/EXPR.ply      fused oriented points, scan frame      4_fitted/EXPR.ply    model fit of each expression
     2_surfaces/EXPR.ply    Poisson surface, trimmed, scan frame   5_refined/EXPR.ply   after Laplacian refinement
     3_person/*.ply         neutral as scanned and at weight 0     6_shapes/SHAPE.ply   the rig at 1.0 of each shape
+    skin/EXPR.png          what is drawn on the skin, as it was followed from the neutral, on the unrolled face
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -46,12 +48,14 @@ class Steps:
         if self.folder is not None:
             write_ply(self._at("3_person", "scanned.ply"), person.scanned, face.triangles)
             write_ply(self._at("3_person", "neutral.ply"), person.neutral, face.triangles)
+            self._drawn("neutral", person.drawn)
 
     def expression(self, face: FaceModel, expression: Expression) -> None:
         """Steps 4 and 5."""
         if self.folder is not None:
             write_ply(self._at("4_fitted", expression.name + ".ply"), expression.fitted, face.triangles)
             write_ply(self._at("5_refined", expression.name + ".ply"), expression.refined, face.triangles)
+            self._drawn(expression.name, expression.drawn)
 
     def rig(self, face: FaceModel, person: Person, shapes: Float, gain: Float, evidence: Float) -> None:
         """Step 6."""
@@ -63,6 +67,13 @@ class Steps:
             f"{n}\t{g:.4f}\t{e:.4f}" for n, g, e in zip(EXPRESSIONS, gain, evidence, strict=True)
         ]
         (self.folder / "6_shapes" / "shapes.tsv").write_text("\n".join(lines) + "\n")
+
+    def _drawn(self, name: str, drawn: Drawn | None) -> None:
+        from PIL import Image
+
+        if drawn is not None:
+            grey = np.clip(128 + 255 * drawn.shade, 1, 255) * drawn.seen
+            Image.fromarray(grey.astype(np.uint8)).save(self._at("skin", name + ".png"))
 
     def _at(self, step: str, name: str) -> Path:
         assert self.folder is not None

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import lsq_linear
 
 from refa_cli.commands.fit_rig.person import Parts
-from refa_cli.commands.fit_rig.rigging import MOST, Examples, bounded, gains, solve
+from refa_cli.commands.fit_rig.rigging import MOST, SLIDE, Examples, bounded, frames, gains, ridge, solve, solve_places
 from refa_cli.face.default import default_face
 from refa_cli.face.deformation import transfer
 from refa_cli.face.prompts import expected_weights
@@ -71,3 +71,29 @@ def test_bounded_least_squares_agrees_with_scipy() -> None:
         a, b = rng.standard_normal((30, 12)), 2 * rng.standard_normal(30)
         x = bounded(a.T @ a, a.T @ b, 0.0, 1.0, np.zeros(12))
         assert np.abs(x - lsq_linear(a, b, (0, 1)).x).max() < 1e-4
+
+
+def test_places_bring_what_gradients_lose_and_hold_the_rest() -> None:
+    """A smooth lack of every scan comes back into the shape that shows it, less where its prior is still."""
+    rng = np.random.default_rng(3)
+    weights = rng.uniform(0, 1, (40, 2))
+    weights[:10] = 0
+    prior = np.zeros((2, 5, 3))
+    prior[0, :3, 1] = 0.004  # the last two vertices are still
+    lack = np.array([0.001, -0.0005, 0.0002, 0.0006, 0.0])[:, None] * [0.0, 1.0, 0.0]
+    displacement = np.tensordot(weights[:, 0], prior[0] + lack, 0) + np.tensordot(weights[:, 1], prior[1], 0)
+    examples = Examples(displacement, np.ones((40, 5)), weights)
+    turn = frames(np.tile([0.0, 1.0, 0.0], (5, 1)))
+    found = solve_places(weights, prior, prior, examples, np.ones(5, bool), turn)
+    np.testing.assert_allclose(found[0, :3], lack[:3], atol=1e-4)
+    assert 0 < found[0, 3, 1] < 0.8 * lack[3, 1]
+    assert np.abs(found[1]).max() < 2e-4
+
+
+def test_along_the_skin_the_prior_weighs_more() -> None:
+    turn = frames(np.array([[0.0, 0.0, 2.0], [3.0, 0.0, 0.0]]))
+    np.testing.assert_allclose(turn @ turn.transpose(0, 2, 1), np.tile(np.eye(3), (2, 1, 1)), atol=1e-12)
+    np.testing.assert_allclose(turn[:, 0], [[0, 0, 1], [1, 0, 0]], atol=1e-12)
+    weights, wanted = np.ones((4, 1)), np.ones((4, 1, 3, 1))
+    found = ridge(weights, wanted, np.ones((4, 1)), np.ones((1, 1)))[0, 0, :, 0]
+    np.testing.assert_allclose(found, [4 / 5, 4 / (4 + SLIDE), 4 / (4 + SLIDE)])
