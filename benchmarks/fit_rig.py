@@ -75,6 +75,8 @@ def simulated(kind: str, folder: Path, subject: str, face_path: Path | None) -> 
         "kind": kind, "person": subject, "left out": [str(problem) for problem in fit.left_out],
         "surface": neutral_errors(judge, HELD_OUT) | expression_errors(judge), "cost": fit.cost,
     }  # fmt: skip
+    if kind == "ict":
+        result["differ"] = difference(fit)
     if kind == "own":
         cosine, gain, most = shape_agreement(judge)
         exercised = most >= SHOWN
@@ -90,6 +92,17 @@ def simulated(kind: str, folder: Path, subject: str, face_path: Path | None) -> 
         result["odd"] = ", ".join(f"{EXPRESSIONS[k]} {cosine[k]:.2f} / {gain[k]:.2f}" for k in odd)
         result["combinations"] = reproduction(fit.study, own, truth, judge.truth_from_rig, seed=0)
     return result
+
+
+def difference(fit: Fit) -> dict[str, float]:
+    """How far shapes that scans showed are from the transferred ones, as a share of their size and after the best
+    gain: quartiles."""
+    moving, shown = fit.study.parts.moving, fit.rig.evidence > 0
+    a, b = (s[: len(EXPRESSIONS), moving][shown].reshape(int(shown.sum()), -1).astype(np.float64)
+            for s in (fit.rig.expressions, fit.study.person.shapes))  # fmt: skip
+    cosine = (a * b).sum(1) / np.maximum(np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1), 1e-12)
+    least, middle, most = np.percentile(np.sqrt(1 / np.clip(cosine, 1e-3, 1) ** 2 - 1), [25, 50, 75])
+    return {"shapes": int(shown.sum()), "first quartile": least, "median": middle, "third quartile": most}
 
 
 def real(scans: Path, mesh: Path, color: Path | None = None) -> dict[str, Any]:
@@ -147,6 +160,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 TITLES = (
     ("ict", "surface", "People made from ICT-FaceKit identities"),
+    ("ict", "differ", "How far their shapes are from the model's"),
     ("own", "surface", "People on refa's own topology"),
     ("own", "shapes", "Their shapes"),
     ("own", "combinations", "Combinations that the rig was not built from"),

@@ -30,7 +30,7 @@ GAIN_SPREAD: Final = 0.10  # of the logarithm, per action; with the next about 0
 SIDE_SPREAD: Final = 0.06  # of the logarithm, per side: people smile more on one side (choice)
 GAIN_RANGE: Final = (0.75, 1.3)
 SHAPE_VARIATION: Final = 0.25  # of a shape's own displacement, in extent and direction together: between refa's shapes
-# and those of ICT-FaceKit's people it is 0.3 to 0.6 (benchmarks/fit_rig.md)
+# and those of ICT-FaceKit's people it is more (benchmarks/fit_rig.md)
 SHAPE_LENGTHS: Final = (0.02, 0.04)
 REST_COUNT: Final = 4  # shapes that are not zero at rest
 REST_LIMIT: Final = 0.12

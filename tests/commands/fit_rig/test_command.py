@@ -78,6 +78,7 @@ def test_steps_are_kept(fitted: tuple[Path, str, str]) -> None:
     assert found == {
         "1_points": measured, "2_surfaces": measured, "3_person": {"scanned.ply", "neutral.ply"}, "4_fitted": fit,
         "5_refined": fit, "6_shapes": {f"{name}.ply" for name in EXPRESSIONS} | {"shapes.tsv"},
+        "skin": {f"{name}.png" for name in SHOWN},
     }  # fmt: skip
 
 
