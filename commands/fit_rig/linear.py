@@ -100,25 +100,24 @@ def fit(
             shaped = np.linalg.norm(at - face.base[pairs.index], axis=1)
             weight.append(pairs.weight / (PLANE_SIGMA**2 + (face.shape_error * shaped) ** 2) / SPARE)
             if tracks is not None:
-                add_tracks(face, vertices, tracks.moved(pose), rows, right, weight)
+                more = _track_rows(face, vertices, tracks.moved(pose))
+                rows, right, weight = rows + more[0], right + more[1], weight + more[2]
         equations = (np.concatenate(rows), np.concatenate(right), np.concatenate(weight))
         c, moved = _solve(face, *equations, c, fit_scale, pose_known)
         pose = np.linalg.inv(moved) @ pose
     return LinearFit(c, pose)
 
 
-def add_tracks(
-    face: LinearFace, vertices: Float, tracks: Tracks, rows: list[Float], right: list[Float], weight: list[Float]
-) -> None:
-    """The equations of tracks in the head frame, appended."""
-    at = vertices[tracks.index]
-    for k in range(2):
-        along = tracks.root[:, k]
-        rows.append(np.concatenate([np.cross(at, along), along, (at * along).sum(1)[:, None],
-                                    np.einsum("kpi,pi->pk", face.basis[:, tracks.index], along)], 1))  # fmt: skip
-        right.append(((tracks.point - at) * along).sum(1))
-    miss = np.stack(right[-2:])
-    weight += [1 / (1 + (miss**2).sum(0) / TRACK_TRUST**2) ** 2 / TRACK_SPARE] * 2
+def _track_rows(face: LinearFace, vertices: Float, tracks: Tracks) -> tuple[list[Float], list[Float], list[Float]]:
+    """Equations of tracks in the head frame: rows, right sides and weights along both directions."""
+    at, to = vertices[tracks.index], tracks.point - vertices[tracks.index]
+    rows, right = [], []
+    for along in (tracks.root[:, 0], tracks.root[:, 1]):
+        shaped = np.einsum("kpi,pi->pk", face.basis[:, tracks.index], along)
+        rows.append(np.concatenate([np.cross(at, along), along, (at * along).sum(1)[:, None], shaped], 1))
+        right.append((to * along).sum(1))
+    trust = 1 / (1 + (right[0] ** 2 + right[1] ** 2) / TRACK_TRUST**2) ** 2 / TRACK_SPARE
+    return rows, right, [trust] * 2
 
 
 def _keypoint_rows(
