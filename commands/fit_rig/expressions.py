@@ -20,7 +20,7 @@ from refa_cli.formats.face import FaceModel
 
 Float = NDArray[np.float64]
 
-EXPECTED_SIGMA, OTHER_SIGMA = 0.3, 0.1
+EXPECTED_SIGMA, OTHER_SIGMA = 0.3, 0.15
 """Standard deviation of a weight from its expected value: of shapes that the prompt asks for, and of all others."""
 KEYPOINT_SHARE = 0.01
 """Weight of keypoints beside the surface: detectors see expressions weaker than they are (movements sideways by half to

@@ -38,6 +38,8 @@ TRACK_SIGMA, TRACK_FAR = 0.0006, 0.0015
 is farther than the other; metres."""
 TURNED = 0.3
 """A triangle counts as turned over when the cosine between its normals is less: it must bear the shapes yet to come."""
+SLIVER = 2e-7
+"""Triangles smaller than this are not worth a fold, square metres."""
 UNFOLD_ROUNDS, UNFOLD_GROWTH = 60, 10
 """Most rounds of averaging around turned triangles, and rounds after which one more ring of neighbours joins."""
 SYMMETRIC: dict[str, Any] = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
@@ -139,13 +141,14 @@ def unfolded(vertices: Float, reference: Float, triangles: Int) -> Float:
     """`vertices` [V, 3] with no triangle turned over (TURNED) against `reference` [V, 3], if possible.
 
     Around turned triangles the displacement from the reference is averaged, over ever more of the surroundings, and
-    what still turns is given one displacement, until they turn back.
+    slivers are given one displacement, until they turn back.
     """
     mean = neighbour_mean(triangles, len(vertices))
     before = triangle_vectors(reference, triangles)
     shift = vertices - reference
     touched = np.zeros(len(vertices), bool)
     stubborn = np.zeros(len(triangles), bool)
+    sliver = np.linalg.norm(before, axis=1) / 2 < SLIVER
     for r in range(UNFOLD_ROUNDS):
         after = triangle_vectors(reference + shift, triangles)
         turned = (before * after).sum(1) <= TURNED * np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
@@ -157,8 +160,8 @@ def unfolded(vertices: Float, reference: Float, triangles: Int) -> Float:
             near[triangles[turned]] = True
             touched |= grown(near, mean, 1 + r // UNFOLD_GROWTH)
         shift[touched] = (mean @ shift)[touched]
-        if r >= UNFOLD_GROWTH:  # slivers turn over on the least slope: they move as one
-            stubborn |= turned
+        stubborn |= turned & sliver
+        if stubborn.any():  # they turn over on the least slope: those that hang together move as one
             piece = components(triangles[stubborn], len(vertices))[triangles[stubborn]]
             count = np.maximum(np.bincount(piece.reshape(-1), minlength=len(vertices)), 1)[:, None]
             sums = np.zeros_like(shift)
