@@ -53,6 +53,8 @@ class Fit:
         self.kept_back = self.measured["neutral"].target.keypoints[HELD_OUT].copy()
         for measurement in self.measured.values():
             measurement.target.keypoints[HELD_OUT] = np.nan
+            for shot in measurement.shots:
+                shot.pixels[HELD_OUT] = np.nan
         measuring = time.perf_counter()
         self.study: Study = study_person(scans, face, self.measured, expected_weights(scans), self.left_out,
                                          auto_scale=auto_scale, strict=False, steps=steps)  # fmt: skip

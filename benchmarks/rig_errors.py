@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refa_cli.commands.fit_rig.similarity import apply, motion, rigid
+from refa_cli.commands.fit_rig.subject import asked_gaze
 from refa_cli.face.closest import ClosestPoints
+from refa_cli.face.evaluate import Geometry
 from refa_cli.face.mesh import triangle_vectors, vertex_normals
 from refa_cli.formats.face import MATERIALS, REGIONS, FaceModel
 from refa_cli.formats.rig import Rig
@@ -49,7 +51,7 @@ class Judge:
 
     def performed(self, expression: str) -> Float:
         """The rig's vertices [V, 3] at the weights it found for a scan, in the truth's frame."""
-        return apply(self.truth_from_rig, performed(self.rig, expression))
+        return apply(self.truth_from_rig, performed(self.rig, self.face, expression))
 
     def true(self, expression: str) -> Float:
         """The true vertices."""
@@ -71,7 +73,7 @@ def outer_skin(face: FaceModel, truth: ScanTruth) -> Int:
 
 def head_offset(rig: Rig, face: FaceModel, truth: ScanTruth, skin: Int) -> Float:
     """truth_from_rig [4, 4], from keypoints and then the neutral surface; the head frame cannot be observed exactly."""
-    neutral = performed(rig, "neutral")
+    neutral = performed(rig, face, "neutral")
     index = truth.expression_ids.index("neutral")
     true = truth.vertices[index].astype(np.float64)
     rig_from_truth = rigid(truth.keypoints[index].astype(np.float64), keypoints(neutral, face))
@@ -89,10 +91,11 @@ def head_offset(rig: Rig, face: FaceModel, truth: ScanTruth, skin: Int) -> Float
     return np.linalg.inv(rig_from_truth)
 
 
-def performed(rig: Rig, expression: str) -> Float:
-    """The rig's vertices [V, 3] at the weights it found for a scan."""
+def performed(rig: Rig, face: FaceModel, expression: str) -> Float:
+    """The rig's vertices [V, 3] at the weights it found for a scan, looking where its prompt asks."""
     weights = rig.weights[rig.expression_ids.index(expression)]
-    return rig.neutral.astype(np.float64) + np.tensordot(weights.astype(np.float64), rig.expressions, 1)
+    gaze = np.broadcast_to(asked_gaze(expression), (2, 2))
+    return Geometry.of_rig(rig, face).evaluate(weights, gaze).astype(np.float64)
 
 
 def keypoints(vertices: Float, face: FaceModel) -> Float:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from refa_cli.commands.fit_rig.linear import LinearFace, fit
+from refa_cli.commands.fit_rig.linear import LinearFace, LinearFit, fit
 from refa_cli.commands.fit_rig.person import Parts, Person
+from refa_cli.commands.fit_rig.redetect import Redetector, Shot
 from refa_cli.commands.fit_rig.refine import Refiner
 from refa_cli.commands.fit_rig.similarity import rigid, scale_of
-from refa_cli.commands.fit_rig.skin import Drawn, View
+from refa_cli.commands.fit_rig.skin import Drawn, Tracks, View
 from refa_cli.commands.fit_rig.stabilize import stabilized
 from refa_cli.commands.fit_rig.target import Matcher, Target
 from refa_cli.face.shapes import EXPRESSIONS
@@ -27,8 +28,10 @@ KEYPOINT_SHARE = 0.01
 three quarters), so that keypoints only start the fit."""
 STABILIZED = 2
 """How often the pose is sought in the skin that stays, and the weights at that pose."""
-FOLLOWED = 1
-"""How often skin is followed, and pose, weights and vertices are sought again with it."""
+REDETECTED = 3
+"""How often keypoints are detected on the fitted head, and pose and weights are sought again with what is missing."""
+REDETECTED_SIGMA, REDETECTED_SHARE = 0.0015, 0.3
+"""Standard deviation of such a keypoint, metres, and its weight beside the surface."""
 SHAPE_ERROR = 1.0
 """While the pose is sought, a transferred shape may be wrong by this share of its own displacement."""
 MOST = 1.5
@@ -37,11 +40,13 @@ MOST = 1.5
 
 @dataclass(frozen=True)
 class Expression:
-    """expected [53]: what the prompt asks for, on top of rest; weights [53] found of the transferred shapes (0..1);
-    refined vertices [V, 3] and how surely measured [V]; fitted [V, 3] before refinement; head_from_scan [4, 4]; drawn:
-    what the scan shows on the skin, as it was followed, None of a mesh."""
+    """base [V, 3]: the neutral, looking where the prompt asks; expected [53]: what the prompt asks for, on top of rest;
+    weights [53] found of the transferred shapes (0..1); refined vertices [V, 3] and how surely measured [V]; fitted
+    [V, 3] before refinement; head_from_scan [4, 4]; drawn: what the scan shows on the skin, as it was followed, None of
+    a mesh."""
 
     name: str
+    base: Float
     expected: Float
     weights: Float
     refined: Float
@@ -53,15 +58,19 @@ class Expression:
 
 def fit_expression(
     face: FaceModel, parts: Parts, person: Person, name: str, target: Target, expected: Float,
-    views: Sequence[View] = (),
+    gaze: Sequence[float] = (0.0, 0.0), views: Sequence[View] = (), shots: Sequence[Shot] = (),
 ) -> Expression:  # fmt: skip
-    """Fit and refine one expression; expected [53]: the prompt's activations; views: what shows its skin."""
+    """Fit and refine one expression.
+
+    expected [53] and gaze (yaw, pitch), radians: what the prompt asks for; views: what shows its skin; shots: pictures
+    in which its keypoints were detected.
+    """
     count = len(EXPRESSIONS)
     lacking = face.lacks[:count]
     # What the face shows at rest stays, as far as the prompt leaves room.
     asked = np.where(lacking, 0.0, expected + person.rest * (1 - expected))
     linear = LinearFace(
-        base=person.neutral,
+        base=person.looking(np.asarray(gaze, np.float64)),
         basis=person.shapes[:count],
         mean=asked,
         sigma=np.where(expected > 0, EXPECTED_SIGMA, OTHER_SIGMA),
@@ -73,36 +82,59 @@ def fit_expression(
         keypoint_barycentric=face.keypoint_barycentric.astype(np.float64),
         shape_error=SHAPE_ERROR,
     )
-    scale = scale_of(person.head_from_scan)
-    start = _start(linear, target, asked, scale)
     matcher = Matcher(target)
+    start = _start(linear, target, asked, scale_of(person.head_from_scan))
     found = fit(linear, matcher, start, iterations=12, keypoint_share=KEYPOINT_SHARE)
-    still = linear.at(person.rest)
-    exact = replace(linear, shape_error=0.0)  # a pose that is known cannot be led astray
+    stage = _Stage(person, parts, replace(linear, shape_error=0.0), matcher, KEYPOINT_SHARE)
     for _ in range(STABILIZED):
-        moved = np.linalg.norm(linear.at(found.coefficients) - still, axis=1)
-        pose = stabilized(person.scanned, moved, face.triangles, parts.candidates, matcher, found.head_from_scan)
-        found = fit(exact, matcher, pose, iterations=5, keypoints_only=0, keypoint_share=KEYPOINT_SHARE,
-                    pose_known=True, start=found.coefficients)  # fmt: skip
+        found = stage.again(found)
+    if person.redetector is not None and shots:
+        for _ in range(REDETECTED):
+            stage = stage.redetected(found, person.redetector, shots)
+            found = stage.again(found)
     fitted = linear.at(found.coefficients)
     refiner = Refiner(fitted, face.triangles, parts.region, parts.candidates)
     refined, sure = refiner.refine(fitted, matcher, found.head_from_scan)
     drawn = None
     if person.drawn is not None and views:
-        for _ in range(FOLLOWED):
-            scan_from_head: Float = np.asarray(np.linalg.inv(found.head_from_scan), np.float64)
-            drawn = parts.unrolled.drawn(refined, views, scan_from_head)
-            tracks = parts.unrolled.follow(person.drawn, refined, drawn, scan_from_head)
-            moved = np.linalg.norm(linear.at(found.coefficients) - still, axis=1)
-            pose = stabilized(person.scanned, moved, face.triangles, parts.candidates, matcher, found.head_from_scan,
-                              tracks)  # fmt: skip
-            found = fit(exact, matcher, pose, iterations=5, keypoints_only=0, keypoint_share=KEYPOINT_SHARE,
-                        pose_known=True, start=found.coefficients, tracks=tracks)  # fmt: skip
-            fitted = linear.at(found.coefficients)
-            refined, sure = refiner.refine(fitted, matcher, found.head_from_scan, tracks=tracks)
+        scan_from_head: Float = np.asarray(np.linalg.inv(found.head_from_scan), np.float64)
+        drawn = parts.unrolled.drawn(refined, views, scan_from_head)
+        tracks = parts.unrolled.follow(person.drawn, refined, drawn, scan_from_head)
+        found = stage.again(found, tracks)
+        fitted = linear.at(found.coefficients)
+        refined, sure = refiner.refine(fitted, matcher, found.head_from_scan, tracks=tracks)
     refined = refined + person.tidy.apart(refined)
-    return Expression(name, asked, np.clip(found.coefficients, 0, 1), refined, sure, fitted, found.head_from_scan,
-                      drawn)  # fmt: skip
+    return Expression(name, linear.base, asked, np.clip(found.coefficients, 0, 1), refined, sure, fitted,
+                      found.head_from_scan, drawn)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What pose and weights are sought with, in turn: a face whose shapes are taken to be right, since a pose that is
+    known cannot be led astray by them; keypoint_share: what the matcher's keypoints weigh."""
+
+    person: Person
+    parts: Parts
+    face: LinearFace
+    matcher: Matcher
+    keypoint_share: float
+
+    def again(self, found: LinearFit, tracks: Tracks | None = None) -> LinearFit:
+        """The pose from skin that stays, then the weights at that pose."""
+        face = self.face
+        still = self.person.neutral + np.tensordot(self.person.rest, face.basis, 1)
+        moved = np.linalg.norm(face.at(found.coefficients) - still, axis=1)
+        pose = stabilized(self.person.scanned, moved, face.triangles, self.parts.candidates, self.matcher,
+                          found.head_from_scan, tracks)  # fmt: skip
+        return fit(face, self.matcher, pose, iterations=5, keypoints_only=0, keypoint_share=self.keypoint_share,
+                   pose_known=True, start=found.coefficients, tracks=tracks)  # fmt: skip
+
+    def redetected(self, found: LinearFit, redetector: Redetector, shots: Sequence[Shot]) -> _Stage:
+        """The same with keypoints as they ought to be by what is detected on the head as it was found."""
+        pose = found.head_from_scan
+        keypoints = redetector.wanted(self.face.at(found.coefficients), pose, shots)
+        sigma = np.full(len(keypoints), REDETECTED_SIGMA / scale_of(pose))
+        return replace(self, matcher=self.matcher.with_keypoints(keypoints, sigma), keypoint_share=REDETECTED_SHARE)
 
 
 def _start(linear: LinearFace, target: Target, weights: Float, scale: float) -> Float:

@@ -55,7 +55,8 @@ class Cloud:
     """What one frame measured, in its colour camera's frame (OpenCV), metres.
 
     keypoints [100, 3], NaN where there is no reading; points [P, 3] and outward normals [P, 3] of the face's skin;
-    colors [P, 3] uint8; facing [P]: cosine of the viewing angle; shades [P]: brightness against its surroundings.
+    colors [P, 3] uint8; facing [P]: cosine of the viewing angle; shades [P]: brightness against its surroundings;
+    detected [100, 2]: where the detector saw the keypoints in the whole picture, None where they were given.
 
     The same as maps over the depth picture's pixels around the face, NaN where there is no skin: place [h, w, 3],
     facing_map [h, w, 3] (normals), shade_map [h, w]; camera_from_cloud [4, 4] and pinhole (fx, fy, cx, cy) tell which
@@ -73,12 +74,14 @@ class Cloud:
     shade_map: Float
     camera_from_cloud: Float
     pinhole: Float
+    detected: Float | None
 
 
 def read_cloud(frame: Frame) -> Cloud:
     """Measure one frame. Raises DataError when there is no face or too little depth on it."""
     color, depth = frame.read_color(), frame.read_depth().astype(np.float64)
     outline, pixels = _outline(frame, color)
+    detected = pixels if frame.landmarks is None else None
     given = frame.read_mask()
     face = outline if given is None else outline & given
     if not face.any():
@@ -118,7 +121,7 @@ def read_cloud(frame: Frame) -> Cloud:
     pinhole = np.array([depth_camera.fx, depth_camera.fy, depth_camera.cx, depth_camera.cy])
     camera_from_cloud: Float = np.asarray(np.linalg.inv(np.eye(4) if aligned else frame.color_from_depth), np.float64)
     return Cloud(keypoints, smooth[mask], normals[mask], seen[mask], facing[mask], shade[mask], place, facing_map,
-                 np.where(mask, shade, np.nan), camera_from_cloud, pinhole)  # fmt: skip
+                 np.where(mask, shade, np.nan), camera_from_cloud, pinhole, detected)  # fmt: skip
 
 
 def _shade(color: NDArray[np.uint8], face: NDArray[np.bool_]) -> Float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from refa_cli.commands.fit_rig.frames import MIN_KEYPOINTS, Cloud, read_cloud
 from refa_cli.commands.fit_rig.fuse import Fused, fuse
 from refa_cli.commands.fit_rig.poisson import Surface, reconstruct
+from refa_cli.commands.fit_rig.redetect import Shot, chosen
 from refa_cli.commands.fit_rig.scan_mesh import read_scan_mesh
 from refa_cli.commands.fit_rig.skin import View
 from refa_cli.commands.fit_rig.target import Target
@@ -31,7 +32,8 @@ KEYPOINT_SPREAD = 0.006
 @dataclass(frozen=True)
 class Measurement:
     """What was measured of one expression: its target, how many frames made it, how well they agree (metres), and the
-    views that these frames give of what is drawn on the skin; none of a mesh."""
+    views that these frames give of what is drawn on the skin, and the shots in which keypoints were detected; none of a
+    mesh."""
 
     expression: str
     target: Target
@@ -40,6 +42,7 @@ class Measurement:
     fused: Fused | None
     surface: Surface
     views: list[View]
+    shots: list[Shot]
 
 
 def measure(scans: Scans, expression: str, left_out: list[DataError], auto_scale: bool = False) -> Measurement:
@@ -117,13 +120,20 @@ def _of_frames(expression: str, clouds: list[Cloud], frames: list[Frame], left_o
     target = Target.of_mesh(surface.vertices, surface.triangles, keypoints, sigma, colors)
     used = [i for i in range(len(clouds)) if np.isfinite(fused.poses[i, 0, 0])]
     views = [View.of(clouds[i], fused.poses[i]) for i in used]
-    return Measurement(expression, target, len(used), fused.residual, fused, surface, views)
+    shots = [_shot(frames[i], seen, fused.poses[i]) for i in used if (seen := clouds[i].detected) is not None]
+    return Measurement(expression, target, len(used), fused.residual, fused, surface, views, chosen(shots))
+
+
+def _shot(frame: Frame, detected: Float, scan_from_cloud: Float) -> Shot:
+    camera = frame.camera  # clouds are in its frame
+    return Shot(detected, np.asarray(np.linalg.inv(scan_from_cloud), np.float64),
+                np.array([camera.fx, camera.fy, camera.cx, camera.cy]), (camera.height, camera.width))  # fmt: skip
 
 
 def _of_mesh(expression: str, mesh: tuple[Float, NDArray[np.integer[Any]], Float, Float, Float | None]) -> Measurement:
     vertices, triangles, keypoints, sigma, colors = mesh
     target = Target.of_mesh(vertices, triangles, keypoints, sigma, colors)
-    return Measurement(expression, target, 1, 0.0, None, Surface(vertices, triangles), [])
+    return Measurement(expression, target, 1, 0.0, None, Surface(vertices, triangles), [], [])
 
 
 def _nearest(points: Float, values: Float, at: Float) -> Float:

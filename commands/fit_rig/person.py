@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refa_cli.commands.fit_rig.linear import LinearFace, fit
+from refa_cli.commands.fit_rig.redetect import Redetector, skin_colors
 from refa_cli.commands.fit_rig.refine import Refiner, unfolded
 from refa_cli.commands.fit_rig.similarity import rigid
 from refa_cli.commands.fit_rig.skin import Drawn, Unrolled, View
 from refa_cli.commands.fit_rig.target import Matcher, Target
 from refa_cli.face.closing import Closer, clear_eyeballs
 from refa_cli.face.deformation import transfer
+from refa_cli.face.gaze import eye_follow_weights, rotation_from_gaze
 from refa_cli.face.mesh import adjacency, components, grown, neighbour_mean
 from refa_cli.face.shapes import EXPRESSIONS, INDEX
 from refa_cli.formats.face import MATERIALS, REGIONS, FaceModel
@@ -92,8 +94,10 @@ def seen_from_the_front(face: FaceModel) -> NDArray[np.bool_]:
 @dataclass(frozen=True)
 class Person:
     """Neutral [V, 3] (all weights 0), rest weights [53] of the neutral scan, its refined vertices [V, 3] and how surely
-    measured [V]; shapes [61, V, 3] transferred to this person; eye centres [2, 3]; head_from_scan of the neutral; tidy:
-    what keeps lids and lips apart on this neutral; drawn: what the neutral scan shows on the skin, None of a mesh."""
+    measured [V]; shapes [61, V, 3] transferred to this person; eye centres [2, 3] and the eyeballs' vertices;
+    head_from_scan of the neutral; tidy: what keeps lids and lips apart on this neutral; drawn: what the neutral scan
+    shows on the skin, None of a mesh; redetector: draws the head in the colours of the neutral scan, None where there
+    are none."""
 
     neutral: Float
     rest: Float
@@ -101,11 +105,21 @@ class Person:
     sure: Float
     shapes: Float
     eye_centers: Float
+    eyeballs: tuple[Int, Int]
     head_from_scan: Float
     identity: Float
     scale: float
     tidy: Tidy
     drawn: Drawn | None
+    redetector: Redetector | None
+
+    def looking(self, gaze: Float) -> Float:
+        """The neutral [V, 3] with both eyes, open, turned to a gaze (yaw, pitch), radians, and lids that follow."""
+        both = np.broadcast_to(gaze, (2, 2))
+        out = self.neutral + np.tensordot(eye_follow_weights(both, np.zeros(2)), self.shapes[len(EXPRESSIONS) :], 1)
+        for center, ball in zip(self.eye_centers, self.eyeballs, strict=True):
+            out[ball] = (self.neutral[ball] - center) @ rotation_from_gaze(gaze).T + center
+        return out
 
 
 def initial_pose(face: FaceModel, target: Target, scale: bool = False) -> Float:
@@ -181,7 +195,12 @@ def fit_person(face: FaceModel, parts: Parts, target: Target, auto_scale: bool, 
     shapes = tidy.shapes(neutral, transfer(face.mean.astype(np.float64), basis, neutral, face.triangles))
     tidy = Tidy(face, neutral, centers)
     drawn = parts.unrolled.drawn(scanned, views, np.asarray(np.linalg.inv(pose), np.float64)) if views else None
-    return Person(neutral, rest, scanned, sure, shapes, centers, pose, identity, scale, tidy, drawn)
+    colors = skin_colors(face, scanned, target.moved(pose))
+    redetector = None if colors is None else Redetector(face, colors)
+    eyeballs = (np.flatnonzero(face.eyeball == 1), np.flatnonzero(face.eyeball == 2))
+    return Person(
+        neutral, rest, scanned, sure, shapes, centers, eyeballs, pose, identity, scale, tidy, drawn, redetector
+    )
 
 
 def eyeball_shift(face: FaceModel, eye: int, fitted: Float, scanned: Float, center: Float) -> Float:

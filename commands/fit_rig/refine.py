@@ -78,11 +78,11 @@ class Refiner:
         """
         out = fitted.copy()
         sure = np.zeros(len(fitted))
-        pulled = None
+        pulled: list[tuple[csr_matrix, Float]] = []
         if keypoints is not None:
-            pulled = self._keypoints(fitted, matcher.target.moved(head_from_scan), keypoints)
+            pulled.append(self._keypoints(fitted, matcher.target.moved(head_from_scan), keypoints))
         if tracks is not None:
-            pulled = self._tracks(fitted, tracks.moved(head_from_scan))
+            pulled.append(self._tracks(fitted, tracks.moved(head_from_scan)))
         for reach, scale, stiffness in (*COARSE, *SCHEDULE) if coarse else SCHEDULE:
             normals: Float = np.asarray(vertex_normals(out, self.triangles), dtype=np.float64)
             pairs = matcher.pairs(out, normals, self.candidates, reach, scale, head_from_scan=head_from_scan)
@@ -91,16 +91,16 @@ class Refiner:
             sure[pairs.index] = np.sqrt(pairs.weight)
         return unfolded(out, fitted, self.triangles), sure
 
-    def _solve(self, fitted: Float, pairs: Pairs, stiffness: float, pulled: tuple[csr_matrix, Float] | None) -> Float:
+    def _solve(self, fitted: Float, pairs: Pairs, stiffness: float, pulled: list[tuple[csr_matrix, Float]]) -> Float:
         used = self.local[pairs.index] >= 0
         at, n, w = self.local[pairs.index[used]], pairs.normal[used], pairs.weight[used]
         offset = ((pairs.point[used] - fitted[pairs.index[used]]) * n).sum(1)
         data, right = self._blocks(at, w[:, None, None] * n[:, :, None] * n[:, None, :], (w * offset)[:, None] * n)
         smooth = stiffness * self._bend + STRETCH * self._stretch + self._hold
         system = data + kron(smooth, np.eye(3), format="csr")
-        if pulled is not None:
-            system = system + pulled[0]
-            right += pulled[1]
+        for matrix, drawn in pulled:
+            system = system + matrix
+            right += drawn
         return solve(system, right, self._order)
 
     def _tracks(self, fitted: Float, tracks: Tracks) -> tuple[csr_matrix, Float]:

@@ -93,7 +93,7 @@ def study_person(
     for done, name in enumerate(others):
         say("fitting expressions", done, len(others))
         fitted = fit_expression(face, parts, person, name, measured[name].target, expected[name],
-                                measured[name].views)  # fmt: skip
+                                asked_gaze(name), measured[name].views, measured[name].shots)  # fmt: skip
         problem = misfit(scans, face, parts, fitted, measured[name])
         if problem is None:
             found.append(fitted)
@@ -116,9 +116,10 @@ def rig_of(
     ids = [NEUTRAL, *(expression.name for expression in found)]
     all_weights = np.concatenate([person.rest[None], weights])
     poses = [person.head_from_scan, *(e.head_from_scan for e in found)]
+    bases = [person.neutral, *(e.base for e in found)]
     rows = [
-        _row(measured[name], face, parts, person.neutral + np.tensordot(w, final, 1), pose)
-        for name, w, pose in zip(ids, all_weights, poses, strict=True)
+        _row(measured[name], face, parts, base + np.tensordot(w, final, 1), pose)
+        for name, base, w, pose in zip(ids, bases, all_weights, poses, strict=True)
     ]
     texture = bake_texture(face, person.scanned, measured[NEUTRAL].target.moved(person.head_from_scan))
     rig = Rig(
@@ -155,6 +156,11 @@ def expected_weights(scans: Scans) -> dict[str, Float]:
             raise DataError(scans.root / "scans.json", f"expressions.{name}", "a prompt of refa's list", name,
                             f"{hint}give its weights under activations")  # fmt: skip
     return out
+
+
+def asked_gaze(name: str) -> tuple[float, float]:
+    """Where an expression's prompt asks to look: (yaw, pitch), radians; straight ahead if it is no prompt."""
+    return next((prompt.gaze for prompt in PROMPTS if prompt.id == name), (0.0, 0.0))
 
 
 def measure_all(
@@ -200,7 +206,7 @@ def solved(face: FaceModel, study: Study) -> Shapes:
     if not found:
         return Shapes(person.shapes[:count], np.zeros((0, count)), np.zeros(count))
     examples = Examples(
-        displacement=np.stack([e.refined - person.neutral for e in found]),
+        displacement=np.stack([e.refined - e.base for e in found]),
         sure=np.stack([e.sure * study.parts.moving for e in found]),
         expected=np.stack([e.expected for e in found]),
     )

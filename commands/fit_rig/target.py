@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,12 @@ class Matcher:
         self.target = target
         self.inner = np.flatnonzero(~target.border)
         self.tree = cKDTree(np.hstack([target.vertices, NORMAL_LENGTH * target.normals])[self.inner])
+
+    def with_keypoints(self, keypoints: Float, sigma: Float) -> Matcher:
+        """The same with other keypoints [100, 3] in the target's frame and their standard deviations [100]."""
+        out = copy(self)
+        out.target = replace(self.target, keypoints=keypoints, sigma=sigma)
+        return out
 
     def pairs(
         self, vertices: Float, normals: Float, candidates: NDArray[np.integer[Any]], reach: float, scale: float,
