@@ -26,6 +26,7 @@ STEPS = {
     "Poisson surfaces": [("poisson.py", "reconstruct")],
     "fitting weights and poses": [("linear.py", "fit"), ("stabilize.py", "stabilized")],
     "Laplacian refinement": [("refine.py", "refine")],
+    "drawing fitted heads": [("preview.py", "preview")],
     "following skin": [("skin.py", "drawn"), ("skin.py", "follow")],
     "example-based rigging": [("rigging.py", "solve")],
     "finishing shapes": [("finish.py", "finished")],

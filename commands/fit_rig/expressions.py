@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from refa_cli.commands.fit_rig.flow import Drawn
 from refa_cli.commands.fit_rig.linear import LinearFace, LinearFit, fit
 from refa_cli.commands.fit_rig.person import Parts, Person
 from refa_cli.commands.fit_rig.redetect import Redetector, Shot
 from refa_cli.commands.fit_rig.refine import Refiner
 from refa_cli.commands.fit_rig.similarity import rigid, scale_of
-from refa_cli.commands.fit_rig.skin import Drawn, Tracks, View
+from refa_cli.commands.fit_rig.skin import Tracks, View
 from refa_cli.commands.fit_rig.stabilize import stabilized
 from refa_cli.commands.fit_rig.target import Matcher, Target
 from refa_cli.face.shapes import EXPRESSIONS

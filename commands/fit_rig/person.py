@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refa_cli.commands.fit_rig.flow import Drawn
 from refa_cli.commands.fit_rig.linear import LinearFace, fit
 from refa_cli.commands.fit_rig.redetect import Redetector, skin_colors
 from refa_cli.commands.fit_rig.refine import Refiner, unfolded
 from refa_cli.commands.fit_rig.similarity import rigid
-from refa_cli.commands.fit_rig.skin import Drawn, Unrolled, View
+from refa_cli.commands.fit_rig.skin import Unrolled, View
 from refa_cli.commands.fit_rig.target import Matcher, Target
 from refa_cli.face.closing import Closer, clear_eyeballs
 from refa_cli.face.deformation import transfer

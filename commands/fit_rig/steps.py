@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refa_cli.commands.fit_rig.expressions import Expression
+from refa_cli.commands.fit_rig.flow import Drawn
 from refa_cli.commands.fit_rig.measure import Measurement
-from refa_cli.commands.fit_rig.skin import Drawn
 from refa_cli.face.shapes import EXPRESSIONS
 from refa_cli.formats.face import FaceModel
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from refa_cli.commands.fit_rig.expressions import fit_expression
+from refa_cli.commands.fit_rig.linear import LinearFace, fit
 from refa_cli.commands.fit_rig.person import Parts, fit_person
-from refa_cli.commands.fit_rig.refine import elimination_order, solve, unfolded
+from refa_cli.commands.fit_rig.refine import Refiner, elimination_order, solve, unfolded
 from refa_cli.commands.fit_rig.similarity import apply, motion
+from refa_cli.commands.fit_rig.skin import Tracks
 from refa_cli.commands.fit_rig.stabilize import stabilized
 from refa_cli.commands.fit_rig.target import Matcher, Target
 from refa_cli.face.default import default_face
@@ -74,6 +78,76 @@ def test_unfolding_turns_triangles_back_and_leaves_the_rest() -> None:
     assert (triangle_vectors(smooth, triangles)[:, 2] > 0).all()
     far = np.linalg.norm(vertices - vertices[112], axis=1) > 0.012
     assert np.array_equal(smooth[far], pushed[far])
+
+
+def test_slivers_that_turned_over_move_as_one() -> None:
+    """Two columns of vertices a hundredth of a millimetre apart turn over on a slope that bends nothing else."""
+    vertices, triangles = sheet(15, 0.03, 0.0, up=True)
+    column = vertices.reshape(15, 15, 3)
+    column[8, :, 0] = column[7, :, 0] + 1e-5
+    reference = column.reshape(-1, 3)
+    pushed = reference.copy()
+    pushed[:, 0] -= 0.5 * np.maximum(reference[:, 0] - reference[105, 0] + 0.002, 0)  # halved from there on
+    pushed.reshape(15, 15, 3)[8, :, 0] -= 3e-5
+    assert (triangle_vectors(pushed, triangles)[:, 2] <= 0).sum() == 28
+    smooth = unfolded(pushed, reference, triangles)
+    assert (triangle_vectors(smooth, triangles)[:, 2] > 0).all()
+    shift = (smooth - reference).reshape(15, 15, 3)
+    assert np.abs(shift[8] - shift[7]).max() < 1e-6
+    assert np.array_equal(smooth.reshape(15, 15, 3)[:5], pushed.reshape(15, 15, 3)[:5])
+
+
+def tracks_of(vertices: Float, index: NDArray[np.int64], shift: Float) -> Tracks:
+    """Vertices of a flat sheet, seen with a tenth of a millimetre at a place so far aside."""
+    root = np.zeros((len(index), 2, 3))
+    root[:, 0, 0] = root[:, 1, 1] = 1 / 0.0001
+    return Tracks(index, vertices[index] + shift, root)
+
+
+def test_tracks_tell_how_a_sheet_lies_within_its_plane() -> None:
+    still, triangles = sheet(21, 0.04, 0.0, up=True)
+    aside = still + [0.002, -0.001, 0.0]
+    matcher, everything = Matcher(target_of((aside, triangles))), np.arange(len(still))
+    tracks = tracks_of(still, everything, np.array([0.002, -0.001, 0.0]))
+    unmoved = np.zeros(len(still))
+    blind = stabilized(still, unmoved, triangles, everything, matcher, np.eye(4))
+    assert np.abs(blind[:2, 3]).max() < 0.0005
+    pose = stabilized(still, unmoved, triangles, everything, matcher, np.eye(4), tracks)
+    assert np.abs(apply(pose, aside) - still).max() < 0.0002
+
+
+def test_refinement_follows_tracks_along_the_surface_and_keypoints_beside_them() -> None:
+    vertices, triangles = sheet(21, 0.04, 0.0, up=True)
+    everything = np.arange(len(vertices))
+    refiner = Refiner(vertices, triangles, np.ones(len(vertices), bool), everything)
+    middle, corner = np.array([219, 220, 221]), 66
+    keypoints = np.full((100, 3), np.nan)
+    keypoints[0] = vertices[corner] + [0.0, 0.001, 0.0]
+    target = replace(target_of((vertices, triangles)), keypoints=keypoints, sigma=np.full(100, 0.0015))
+    corners = (np.full((100, 3), corner), np.tile([1.0, 0.0, 0.0], (100, 1)))
+    tracks = tracks_of(vertices, middle, np.array([0.001, 0.0, 0.0]))
+    both = refiner.refine(vertices, Matcher(target), np.eye(4), corners, tracks=tracks)[0] - vertices
+    alone = refiner.refine(vertices, Matcher(target), np.eye(4), tracks=tracks)[0] - vertices
+    assert np.abs(both[middle, 0] - 0.001).max() < 0.0002
+    assert np.abs(both[:, 2]).max() < 1e-5
+    assert both[corner, 1] - alone[corner, 1] > 0.0002
+
+
+def test_weights_are_found_by_tracks_alone() -> None:
+    """Nothing is measured of the surface; the tracks' rows must be right in weights and pose."""
+    face, head = default_face(), Head.random(9)
+    basis = np.stack([head.vertices(**{name: 1.0}) - head.vertices() for name in ("JawDrop", "MouthLeft")])
+    linear = LinearFace(head.vertices(), basis, np.zeros(2), np.ones(2), np.zeros(2), np.ones(2), face.triangles,
+                        Parts.of(face).candidates, face.keypoint_triangles,
+                        face.keypoint_barycentric.astype(np.float64))  # fmt: skip
+    shown = apply(SCAN_FROM_HEAD, head.vertices(JawDrop=0.7, MouthLeft=0.4))
+    index = np.flatnonzero(Parts.of(face).moving)
+    root = np.random.default_rng(1).standard_normal((len(index), 2, 3)) / 0.001
+    nowhere = Matcher(target_of(sheet(5, 0.04, 9.0, up=True)))
+    wrong = motion(np.array([0.02, -0.03, 0.01]), np.array([0.002, 0.001, -0.002])) @ np.linalg.inv(SCAN_FROM_HEAD)
+    found = fit(linear, nowhere, wrong, iterations=12, keypoints_only=0, tracks=Tracks(index, shown[index], root))
+    assert np.abs(found.coefficients - [0.7, 0.4]).max() < 0.01
+    assert np.abs(found.head_from_scan @ SCAN_FROM_HEAD - np.eye(4)).max() < 0.001
 
 
 def test_ordered_solve_solves() -> None:

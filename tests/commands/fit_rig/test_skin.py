@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from refa_cli.commands.fit_rig.flow import Drawn, flow
 from refa_cli.commands.fit_rig.person import Parts
 from refa_cli.commands.fit_rig.similarity import apply, motion
-from refa_cli.commands.fit_rig.skin import Drawn, Tracks, Unrolled, View, flow
+from refa_cli.commands.fit_rig.skin import Tracks, Unrolled, View
 from refa_cli.face.default import default_face
 from refa_cli.render.rasterize import rasterize
 from tests.commands.fit_rig.heads import Head
