@@ -1,6 +1,6 @@
 """The compiled inner loops of `rasterize`. Plain Python that numba compiles and keeps on disk; one thread, no GIL.
 
-A pixel looks along the ray d = ((x - cx) / fx, (y - cy) / fy, 1). For a triangle a, b, c (camera frame) the three
+A pixel looks along the ray d = (n, 1), whatever lens bent it. For a triangle a, b, c (camera frame) the three
 numbers e_a = (b x c) . d, e_b = (c x a) . d, e_c = (a x b) . d all have the sign of det = a . (b x c) exactly where
 the ray meets the triangle in front of the camera. Then e / sum(e) are the perspective-correct barycentric weights and
 det / sum(e) is the depth, without projecting the corners; so a triangle with corners behind the camera needs no
@@ -18,51 +18,87 @@ from numba import njit
 from numpy.typing import NDArray
 
 from refa_cli.formats.spec import F32, F64, I32
+from refa_cli.headset.lens_kernels import BULGE, project_one
 
 MARGIN = 0.01  # pixels by which bounds are widened: their rounding is not that of the edges
+STRAIGHT = 0.2  # pixels by which an edge of a bound may bend before it is taken in pieces
+PIECES = 16  # most of them
 
 
-def _clipped_bounds(corners: F64, pinhole: F64, near: float) -> tuple[float, float, float, float]:
-    """Left, right, top, bottom (pixels) of the part of a triangle [3, 3] that lies beyond the near plane.
-
-    Left is infinite where nothing lies there.
-    """
-    left, right, top, bottom = np.inf, -np.inf, np.inf, -np.inf
-    for i in range(6):  # the three corners, then where the three edges cross the plane
-        a, b = corners[i % 3], corners[(i + 1) % 3]
-        x, y, z = a[0], a[1], a[2]
-        if i < 3 and z < near:
-            continue
-        if i >= 3:
-            if (a[2] < near) == (b[2] < near):
-                continue
+def _clipped(corners: F64, near: float, flat: F64) -> int:
+    """Fills flat [4, 2] with n around what of a triangle [3, 3] lies beyond the near plane; how many: 0, 3 or 4."""
+    count = 0
+    for i in range(3):
+        a, b = corners[i], corners[(i + 1) % 3]
+        if a[2] >= near:
+            flat[count, 0], flat[count, 1] = a[0] / a[2], a[1] / a[2]
+            count += 1
+        if (a[2] < near) != (b[2] < near):
             t = (near - a[2]) / (b[2] - a[2])
-            x, y, z = a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1]), near
-        u, v = pinhole[0] * x / z + pinhole[2], pinhole[1] * y / z + pinhole[3]
-        left, right = min(left, u), max(right, u)
-        top, bottom = min(top, v), max(bottom, v)
-    return left, right, top, bottom
+            flat[count, 0] = (a[0] + t * (b[0] - a[0])) / near
+            flat[count, 1] = (a[1] + t * (b[1] - a[1])) / near
+            count += 1
+    return count
+
+
+def _misses(flat: F64, count: int, reach: float) -> bool:
+    """Whether a convex polygon [count, 2] lies farther than `reach` from the axis."""
+    inside_left, inside_right = True, True
+    for i in range(count):
+        ax, ay = flat[i, 0], flat[i, 1]
+        dx, dy = flat[(i + 1) % count, 0] - ax, flat[(i + 1) % count, 1] - ay
+        cross = ax * dy - ay * dx
+        inside_left &= cross >= 0
+        inside_right &= cross <= 0
+        length = dx * dx + dy * dy
+        t = 0.0 if length == 0.0 else min(max(-(ax * dx + ay * dy) / length, 0.0), 1.0)
+        if (ax + t * dx) ** 2 + (ay + t * dy) ** 2 <= reach * reach:
+            return False
+    return not (inside_left or inside_right)
+
+
+def _bounds(lens: F64, flat: F64, count: int) -> tuple[float, float, float, float]:
+    """Left, right, top, bottom (pixels) of a polygon [count, 2] in n, as the lens bends it."""
+    left, right, top, bottom = np.inf, -np.inf, np.inf, -np.inf
+    most = 0.0
+    for i in range(count):
+        ax, ay = flat[i, 0], flat[i, 1]
+        dx, dy = flat[(i + 1) % count, 0] - ax, flat[(i + 1) % count, 1] - ay
+        bend = lens[BULGE] * (dx * dx + dy * dy)
+        pieces = int(min(np.ceil(np.sqrt(bend / STRAIGHT)), PIECES)) if bend > STRAIGHT else 1
+        most = max(most, bend / (pieces * pieces))
+        for piece in range(pieces):
+            t = piece / pieces
+            u, v, _, _, _, _ = project_one(lens, ax + t * dx, ay + t * dy)
+            left, right = min(left, u), max(right, u)
+            top, bottom = min(top, v), max(bottom, v)
+    return left - most, right + most, top - most, bottom + most
 
 
 def _rasterize(
     vertices: F64,
     triangles: I32,
-    pinhole: F64,
+    lens: F64,
+    rays_x: F64,
+    rays_y: F64,
+    reach: float,
     near: float,
     cull: bool,
     ids: I32,
     barycentric: F32,
     depth: NDArray[np.float64],
 ) -> None:
-    """Fills ids [H, W] (-1 beforehand), barycentric [H, W, 3] and depth [H, W] (infinite beforehand)."""
+    """Fills ids [H, W] (-1 beforehand), barycentric [H, W, 3] and depth [H, W] (infinite beforehand).
+
+    rays_x, rays_y [H, W]: n of the pixels' centres, NaN where a pixel sees nothing; reach: the largest |n| of them.
+    """
     height, width = ids.shape
-    rays_x = (np.arange(width) + 0.5 - pinhole[2]) / pinhole[0]
-    rays_y = (np.arange(height) + 0.5 - pinhole[3]) / pinhole[1]
+    flat, polygon = np.empty((vertices.shape[0], 2)), np.empty((4, 2))
     pixels = np.empty((vertices.shape[0], 2))
     for i in range(vertices.shape[0]):
         if vertices[i, 2] >= near:
-            pixels[i, 0] = pinhole[0] * vertices[i, 0] / vertices[i, 2] + pinhole[2]
-            pixels[i, 1] = pinhole[1] * vertices[i, 1] / vertices[i, 2] + pinhole[3]
+            flat[i, 0], flat[i, 1] = vertices[i, 0] / vertices[i, 2], vertices[i, 1] / vertices[i, 2]
+            pixels[i, 0], pixels[i, 1], _, _, _, _ = project_one(lens, flat[i, 0], flat[i, 1])
     for f in range(triangles.shape[0]):
         i, j, k = triangles[f, 0], triangles[f, 1], triangles[f, 2]
         ax, ay, az = vertices[i, 0], vertices[i, 1], vertices[i, 2]
@@ -73,8 +109,24 @@ def _rasterize(
             right = max(pixels[i, 0], pixels[j, 0], pixels[k, 0])
             top = min(pixels[i, 1], pixels[j, 1], pixels[k, 1])
             bottom = max(pixels[i, 1], pixels[j, 1], pixels[k, 1])
+            if lens[BULGE] > 0.0:
+                wide = max(flat[i, 0], flat[j, 0], flat[k, 0]) - min(flat[i, 0], flat[j, 0], flat[k, 0])
+                high = max(flat[i, 1], flat[j, 1], flat[k, 1]) - min(flat[i, 1], flat[j, 1], flat[k, 1])
+                bend = lens[BULGE] * (wide * wide + high * high)
+                if bend < 1.0:
+                    left, right, top, bottom = left - bend, right + bend, top - bend, bottom + bend
+                else:
+                    polygon[0], polygon[1], polygon[2] = flat[i], flat[j], flat[k]
+                    if misses(polygon, 3, reach):
+                        continue
+                    left, right, top, bottom = bounds(lens, polygon, 3)
+        elif az < near and bz < near and cz < near:
+            continue
         else:
-            left, right, top, bottom = clipped_bounds(vertices[triangles[f]], pinhole, near)
+            count = clipped(vertices[triangles[f]], near, polygon)
+            if misses(polygon, count, reach):
+                continue
+            left, right, top, bottom = bounds(lens, polygon, count)
         # Pixels whose centres lie inside the bounds; compared before int(), which would wrap for far-off numbers.
         if not (left - 0.5 < width and right > 0.5 - MARGIN and top - 0.5 < height and bottom > 0.5 - MARGIN):
             continue
@@ -100,18 +152,16 @@ def _rasterize(
         own_b = pbx > 0.0 or (pbx == 0.0 and pby > 0.0)
         own_c = pcx > 0.0 or (pcx == 0.0 and pcy > 0.0)
         for row in range(first_row, last_row + 1):
-            dy = rays_y[row]
-            row_a, row_b, row_c = pay * dy + paz, pby * dy + pbz, pcy * dy + pcz
             for column in range(first_column, last_column + 1):
-                dx = rays_x[column]
-                ea = pax * dx + row_a
-                if ea < 0.0 or (ea == 0.0 and not own_a):
+                dx, dy = rays_x[row, column], rays_y[row, column]
+                ea = pax * dx + (pay * dy + paz)
+                if not (ea > 0.0 or (ea == 0.0 and own_a)):  # also where the ray is NaN
                     continue
-                eb = pbx * dx + row_b
-                if eb < 0.0 or (eb == 0.0 and not own_b):
+                eb = pbx * dx + (pby * dy + pbz)
+                if not (eb > 0.0 or (eb == 0.0 and own_b)):
                     continue
-                ec = pcx * dx + row_c
-                if ec < 0.0 or (ec == 0.0 and not own_c):
+                ec = pcx * dx + (pcy * dy + pcz)
+                if not (ec > 0.0 or (ec == 0.0 and own_c)):
                     continue
                 total = ea + eb + ec
                 z = det / total if total > 0.0 else np.inf
@@ -138,6 +188,8 @@ def _interpolate(attributes: F64, corners: I32, ids: I32, barycentric: F32, out:
                 )
 
 
-clipped_bounds = njit(cache=True, nogil=True)(_clipped_bounds)
+clipped = njit(cache=True, nogil=True)(_clipped)
+misses = njit(cache=True, nogil=True)(_misses)
+bounds = njit(cache=True, nogil=True)(_bounds)
 rasterize = njit(cache=True, nogil=True)(_rasterize)
 interpolate = njit(cache=True, nogil=True)(_interpolate)

@@ -1,4 +1,4 @@
-"""Which triangle each pixel of a pinhole camera sees, where on it, and how far away. Forward only.
+"""Which triangle each pixel of a camera sees, where on it, and how far away. Forward only.
 
 Frames: vertices in metres in the camera frame (OpenCV: x right, y down, z forward), or in any frame together with
 `camera_from_world`. Pixel (row i, column j) has its centre at (x, y) = (j + 0.5, i + 0.5).
@@ -16,9 +16,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from refa_cli.formats.spec import F32, F64, I32
+from refa_cli.headset.lenses import Lens
 
 NEAR = 1e-3
 
@@ -42,21 +43,38 @@ def rasterize(
     cull: bool = False,  # do not see triangles from behind (front is counter-clockwise seen from outside)
 ) -> Raster:
     """The nearest triangle of every pixel. Raises ValueError for wrong shapes, indices or non-finite vertices."""
+    pinhole = np.asarray(intrinsics, dtype=np.float64)
+    if pinhole.shape != (4,):
+        raise ValueError(f"intrinsics must be fx, fy, cx, cy; got {pinhole.tolist()}")
+    fx, fy, cx, cy = pinhole.tolist()
+    lens = Lens("pinhole", (fx, fy, cx, cy), (), size)
+    return see(camera_points(vertices, camera_from_world), triangles, lens, near=near, cull=cull)
+
+
+def see(
+    points: F64,  # [V, 3] metres, camera frame
+    triangles: NDArray[Any],  # [F, 3] indices into the points
+    lens: Lens,
+    *,
+    near: float = NEAR,  # metres
+    cull: bool = False,
+    dtype: DTypeLike = np.float32,  # of barycentric and depth
+) -> Raster:
+    """The same through any lens: exactly what the ray of each pixel's centre meets. Pixels outside the lens's field
+    see nothing."""
     from refa_cli.render import kernels
 
-    points = camera_points(vertices, camera_from_world)
     corners = checked_triangles(triangles, len(points))
-    pinhole = np.asarray(intrinsics, dtype=np.float64)
-    if pinhole.shape != (4,) or not np.isfinite(pinhole).all() or (pinhole[:2] <= 0).any():
-        raise ValueError(f"intrinsics must be finite fx, fy, cx, cy with positive fx, fy; got {pinhole.tolist()}")
-    if near <= 0 or min(size) < 1:
-        raise ValueError(f"near must be positive and the size at least 1x1; got {near} and {size}")
-    ids = np.full(size, -1, dtype=np.int32)
-    barycentric = np.zeros((*size, 3), dtype=np.float32)
-    depth = np.full(size, np.inf)
-    kernels.rasterize(points, corners, pinhole, float(near), cull, ids, barycentric, depth)
+    if near <= 0:
+        raise ValueError(f"near must be positive, got {near}")
+    ids = np.full(lens.size, -1, dtype=np.int32)
+    barycentric = np.zeros((*lens.size, 3), dtype=dtype)
+    depth = np.full(lens.size, np.inf)
+    rays_x, rays_y = lens.ray_grids()
+    kernels.rasterize(points, corners, lens.parameters, rays_x, rays_y, lens.reach, float(near), cull, ids,
+                      barycentric, depth)  # fmt: skip
     depth[ids < 0] = 0
-    return Raster(ids, barycentric, depth.astype(np.float32))
+    return Raster(ids, barycentric, depth.astype(dtype))
 
 
 def interpolate(

@@ -1,0 +1,1 @@
+"""Cameras and lenses, LEDs, donning, calibration files."""
