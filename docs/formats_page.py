@@ -6,7 +6,7 @@ import inspect
 from math import inf
 from types import ModuleType
 
-from refa_cli.formats import dataset, face, labels, npz, rig, scan_truth, scans, shards
+from refa_cli.formats import dataset, face, headset, labels, npz, rig, scan_truth, scans, shards
 from refa_cli.formats.spec import ArraySpec, Checked, NamesSpec, Spec, specs_of
 
 OPENING = """# Formats
@@ -27,6 +27,7 @@ CONTAINERS: tuple[tuple[str, ModuleType], ...] = (
 
 ARTIFACTS: tuple[tuple[str, ModuleType, type[Checked]], ...] = (
     ("Face model: `face.npz`", face, face.FaceModel),
+    ("Headset: `headset.npz`", headset, headset.Headset),
     ("Rig: `rig.npz`", rig, rig.Rig),
     ("Truth of simulated scans: `truth/SUBJECT.npz`", scan_truth, scan_truth.ScanTruth),
     ("Labels: `labels.zarr`, `preds.zarr`, `truth.zarr`", labels, labels.Labels),

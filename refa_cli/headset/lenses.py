@@ -86,6 +86,11 @@ class Lens:
         """Half the angle, radians, that the lens can see."""
         return float(np.arctan(self.parameters[kernels.LIMIT]))
 
+    def scaled(self, factor: int) -> Lens:
+        """The same with `factor` times as many pixels along each side."""
+        fx, fy, cx, cy = (factor * number for number in self.intrinsics)
+        return Lens(self.model, (fx, fy, cx, cy), self.distortion, (factor * self.size[0], factor * self.size[1]))
+
     def project(self, points: ArrayLike) -> F64:
         """Pixels [..., 2] of points [..., 3], which must lie before the camera (z > 0). Raises ValueError."""
         return self.project_with_jacobian(points)[0]

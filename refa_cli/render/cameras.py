@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from refa_cli.formats.spec import F64
+from refa_cli.headset.lenses import Lens
+from refa_cli.headset.poses import look_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,27 +30,10 @@ class View:
         fx, fy, cx, cy = self.intrinsics
         return np.stack([fx * seen[:, 0] / seen[:, 2] + cx, fy * seen[:, 1] / seen[:, 2] + cy], axis=1)
 
-    def scaled(self, factor: int) -> View:
-        """The same view with `factor` times as many pixels along each side."""
-        fx, fy, cx, cy = (factor * number for number in self.intrinsics)
-        return View(self.camera_from_head, (fx, fy, cx, cy), (factor * self.size[0], factor * self.size[1]))
-
-
-def look_at(eye: ArrayLike, target: ArrayLike = (0.0, 0.0, 0.0), up: ArrayLike = (0.0, 1.0, 0.0)) -> F64:
-    """camera_from_head [4, 4] of a camera at `eye` that looks at `target`, its upright nearest to `up` (head frame, m).
-
-    Raises ValueError where these leave the direction open.
-    """
-    position, goal, upright = (np.array(v, dtype=np.float64) for v in (eye, target, up))
-    forward = goal - position
-    right = np.cross(forward, upright)
-    if np.linalg.norm(right) < 1e-9 * max(float(np.linalg.norm(forward)), 1e-12):
-        raise ValueError(f"a camera at {position} that looks at {goal} has no upright near {upright}")
-    forward, right = forward / np.linalg.norm(forward), right / np.linalg.norm(right)
-    camera_from_head = np.eye(4)
-    camera_from_head[:3, :3] = np.stack([right, np.cross(forward, right), forward])
-    camera_from_head[:3, 3] = -camera_from_head[:3, :3] @ position
-    return camera_from_head
+    @property
+    def lens(self) -> Lens:
+        """Its pinhole."""
+        return Lens("pinhole", self.intrinsics, (), self.size)
 
 
 def around(

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refa_cli.face.mesh import vertex_normals
-from refa_cli.formats.spec import F32, I32, U8
+from refa_cli.formats.spec import F32, F64, U8
+from refa_cli.headset.lenses import Lens
 from refa_cli.render.cameras import View
-from refa_cli.render.rasterize import Raster, interpolate, rasterize
+from refa_cli.render.rasterize import Raster, camera_points, interpolate, see
 
 # sRGB 0..1 in the order of refa_cli.formats.face.MATERIALS: skin, lips, sclera, iris, pupil, teeth, tongue, gum.
 MATERIAL_COLORS = np.array(
@@ -64,8 +65,26 @@ def preview(
     background: tuple[float, float, float] = (0.35, 0.37, 0.40),  # sRGB 0..1
 ) -> U8:
     """The picture [H, W, 3] sRGB. Of the colours given, texture wins over vertex over triangle colours."""
-    fine = view.scaled(2)
-    raster = rasterize(vertices, triangles, fine.intrinsics, fine.size, camera_from_world=fine.camera_from_head)
+    return preview_through(
+        view.lens, camera_points(vertices, view.camera_from_head), triangles, triangle_colors=triangle_colors,
+        vertex_colors=vertex_colors, texture=texture, lights=lights, background=background,
+    )  # fmt: skip
+
+
+def preview_through(
+    lens: Lens,
+    points: F64,  # [V, 3] metres, camera frame
+    triangles: NDArray[Any],
+    *,
+    triangle_colors: NDArray[Any] | None = None,
+    vertex_colors: NDArray[Any] | None = None,
+    texture: Texture | None = None,
+    lights: Lights | None = None,
+    background: tuple[float, float, float] = (0.35, 0.37, 0.40),
+) -> U8:
+    """The same through any lens."""
+    fine = lens.scaled(2)
+    raster = see(points, triangles, fine)
     seen = raster.ids >= 0
     if texture is not None:
         uv = interpolate(texture.uv, texture.corners, raster.ids, raster.barycentric)[seen]
@@ -77,19 +96,18 @@ def preview(
         color = linear_of_srgb(plain)[raster.ids[seen]]
     shaded = np.empty((*fine.size, 3), dtype=np.float32)
     shaded[:] = linear_of_srgb(np.array(background, dtype=np.float32))
-    shaded[seen] = color * _light(vertices, triangles, raster, fine, lights or Lights())[:, None]
+    shaded[seen] = color * _light(points, triangles, raster, fine, lights or Lights())[:, None]
     mean = (shaded[0::2, 0::2] + shaded[0::2, 1::2] + shaded[1::2, 0::2] + shaded[1::2, 1::2]) / 4
     return np.rint(srgb_of_linear(mean) * 255).astype(np.uint8)
 
 
-def _light(vertices: NDArray[Any], triangles: I32, raster: Raster, view: View, lights: Lights) -> F32:
+def _light(points: F64, triangles: NDArray[Any], raster: Raster, lens: Lens, lights: Lights) -> F32:
     """Light [P] that the surface of each covered pixel sends back, also where it is seen from behind."""
-    normals = vertex_normals(np.asarray(vertices, dtype=np.float64), triangles) @ view.camera_from_head[:3, :3].T
     rows, columns = np.nonzero(raster.ids >= 0)
-    normal = interpolate(normals, triangles, raster.ids, raster.barycentric)[rows, columns]
+    normal = interpolate(vertex_normals(points, triangles), triangles, raster.ids, raster.barycentric)[rows, columns]
     normal /= np.maximum(np.sqrt(np.einsum("pk,pk->p", normal, normal)), 1e-9)[:, None]
-    fx, fy, cx, cy = view.intrinsics
-    away = normal[:, 0] * ((columns + 0.5 - cx) / fx) + normal[:, 1] * ((rows + 0.5 - cy) / fy) + normal[:, 2]
+    x, y = lens.ray_grids()
+    away = normal[:, 0] * x[rows, columns] + normal[:, 1] * y[rows, columns] + normal[:, 2]
     normal[away > 0] *= -1
     total = np.full(len(rows), lights.ambient, dtype=np.float32)
     for direction, strength in ((lights.key_direction, lights.key), (lights.fill_direction, lights.fill)):

@@ -13,13 +13,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from refa_cli.formats.face import FaceModel
+from refa_cli.formats.headset import DISTORTION_COUNT, LENS_MODELS, Headset
 from refa_cli.formats.labels import SEGMENT_KINDS, Labels
 from refa_cli.formats.rig import Rig
 from refa_cli.formats.scan_truth import ScanTruth
 from refa_cli.formats.spec import ArraySpec, Checked, NamesSpec, TextSpec, specs_of
 
 C = TypeVar("C", bound=Checked)
-KINDS: tuple[type[Checked], ...] = (FaceModel, Rig, ScanTruth, Labels)
+KINDS: tuple[type[Checked], ...] = (FaceModel, Headset, Rig, ScanTruth, Labels)
 TEXT_OF_PATTERN = {"[0-9a-f]{64}": "0123456789abcdef" * 4}
 WIDE = 1e3  # magnitude of values where the declaration sets no bound
 
@@ -129,6 +130,28 @@ def mend_labels(fields: dict[str, Any], dims: dict[str, int], rng: np.random.Gen
     fields["segment_expression"] = np.where(peak, np.maximum(fields["segment_expression"], 0), -1)
 
 
+def mend_headset(fields: dict[str, Any], dims: dict[str, int], rng: np.random.Generator) -> None:
+    """Pictures that fit their masks, coefficients that fit their lenses, lights that point somewhere."""
+    sides = np.array([dims["H"], dims["W"]])
+    if not sides.all():
+        fields["camera_valid"] = np.zeros((dims["C"], 1, 1), bool)
+        sides = np.array([1, 1])
+    fields["camera_size"] = rng.integers(1, sides + 1, (dims["C"], 2)).astype(np.int32)
+    fields["camera_valid"] = fields["camera_valid"].copy()
+    for i, (height, width) in enumerate(fields["camera_size"]):
+        fields["camera_valid"][i, height:] = fields["camera_valid"][i, :, width:] = False
+    fields["camera_intrinsics"] = np.abs(fields["camera_intrinsics"]) + 1
+    fields["camera_bits"] = rng.integers(8, 17, dims["C"]).astype(np.uint8)
+    counts = [DISTORTION_COUNT[LENS_MODELS[lens]][0] for lens in fields["camera_lens"]]
+    fields["camera_coefficients"] = np.array(counts, np.uint8)
+    direction = rng.normal(size=(dims["L"], 3))
+    fields["led_direction"] = direction / np.linalg.norm(direction, axis=1, keepdims=True)
+    if not dims["S"]:
+        fields["solid_triangles"], fields["solid_of_triangle"] = np.zeros((0, 3), np.int32), np.zeros(0, np.uint8)
+    if not dims["K"]:
+        fields["solid_triangles"], fields["solid_of_triangle"] = np.zeros((0, 3), np.int32), np.zeros(0, np.uint8)
+
+
 def head_like(fields: dict[str, Any], name: str) -> None:
     """Vertices in a quarter of a metre, eyes where the head frame has them."""
     fields[name] = fields[name] * np.float32(0.12)
@@ -138,6 +161,7 @@ def head_like(fields: dict[str, Any], name: str) -> None:
 
 MEND: dict[str, Callable[[dict[str, Any], dict[str, int], np.random.Generator], None]] = {
     "refa.face/1": mend_face,
+    "refa.headset/1": mend_headset,
     "refa.rig/1": mend_rig,
     "refa.scantruth/2": mend_truth,
     "refa.labels/1": mend_labels,

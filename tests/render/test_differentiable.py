@@ -12,7 +12,7 @@ from torch import Tensor
 
 from refa_cli.face.default import default_face
 from refa_cli.headset.lenses import Lens
-from refa_cli.render.cameras import look_at
+from refa_cli.headset.poses import look_at
 from refa_cli.render.differentiable.antialias import antialias
 from refa_cli.render.differentiable.interpolate import footprint, interpolate
 from refa_cli.render.differentiable.rasterize import Seen, rasterize

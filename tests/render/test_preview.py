@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from refa_cli.headset.poses import look_at
 from refa_cli.render import warm
-from refa_cli.render.cameras import around, look_at
+from refa_cli.render.cameras import around
 from refa_cli.render.preview import Lights, Texture, linear_of_srgb, preview, sample_bilinear, srgb_of_linear
 from refa_cli.render.sheets import contact_sheet, draw_points
 

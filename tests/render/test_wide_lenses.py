@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from refa_cli.face.default import default_face
 from refa_cli.headset.lenses import Lens
-from refa_cli.render.cameras import look_at
+from refa_cli.headset.poses import look_at
 from refa_cli.render.rasterize import camera_points, see
 from tests.render.raycast import cast
 

@@ -1,0 +1,32 @@
+"""refa's default headset, described in `default.toml`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from os import PathLike
+from pathlib import Path
+
+from refa_cli.formats.errors import DataError
+from refa_cli.formats.headset import Headset
+from refa_cli.headset.description import load
+
+
+@cache
+def default_headset() -> Headset:
+    """Five embedded cameras, five for ground truth."""
+    return load(files(__package__).joinpath("default.toml").read_text(encoding="utf-8"), "default.toml").headset()
+
+
+def load_headset(path: str | PathLike[str] | None = None) -> Headset:
+    """A headset.npz, a description (.toml), or refa's default. Raises DataError."""
+    if path is None:
+        return default_headset()
+    file = Path(path)
+    if file.suffix != ".toml":
+        return Headset.read(file)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise DataError(file, "", "a headset's description", str(problem), "give a readable TOML file") from problem
+    return load(text, file).headset()
