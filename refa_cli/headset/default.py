@@ -9,7 +9,7 @@ from pathlib import Path
 
 from refa_cli.formats.errors import DataError
 from refa_cli.formats.headset import Headset
-from refa_cli.headset.description import load
+from refa_cli.headset.description import load, of_calibration
 
 
 @cache
@@ -19,10 +19,12 @@ def default_headset() -> Headset:
 
 
 def load_headset(path: str | PathLike[str] | None = None) -> Headset:
-    """A headset.npz, a description (.toml), or refa's default. Raises DataError."""
+    """A headset.npz, a description (.toml), a calibration (.yaml, .yml, .json), or refa's default. Raises DataError."""
     if path is None:
         return default_headset()
     file = Path(path)
+    if file.suffix in (".yaml", ".yml", ".json"):
+        return of_calibration(file).headset()
     if file.suffix != ".toml":
         return Headset.read(file)
     try:

@@ -2,8 +2,9 @@
 
     headset = load(text, path)
 
-Every camera is given by where it stands and looks, and by its field or its calibrated lens; lights and solid parts
-likewise. Millimetres and degrees, in the headset frame.
+Every camera is given by where it stands and looks, and by its field or its calibrated lens, which may stand in a
+calibration file (`calibration`, `calibration_camera`); one that such a file relates to another camera can be placed by
+that (`placed_by`). Lights and solid parts likewise. Millimetres and degrees, in the headset frame.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ from refa_cli.formats.headset import DISTORTION_COUNT, LARGEST_SIDE, LENS_MODELS
 from refa_cli.formats.json_fields import Fields
 from refa_cli.formats.spec import F32, F64
 from refa_cli.headset import solids
+from refa_cli.headset.calibration import Calibrated, read_calibration
 from refa_cli.headset.lenses import Lens, Model
 from refa_cli.headset.poses import look_at
 
 NAME: Final = r"[a-z][a-z0-9_]{0,39}"
 FARTHEST: Final = 500.0
 """Nothing of a headset is farther from its middle, millimetres."""
+BEFORE_THE_FACE: Final = (0.0, -0.03, 0.12)
+"""Where the first camera of a calibration without a description is put, headset frame, metres."""
 MOVES: Final = {"left": 1.0, "right": -1.0, "none": 0.0}
-CAMERA: Final = ("name", "role", "position_mm")
+CAMERA: Final = ("name", "role")
 CAMERA_OPTIONAL: Final = (
-    "embedded", "look_at_mm", "rotation", "roll_degrees", "size", "field_degrees", "lens", "intrinsics", "distortion",
-    "rate_hz", "bits", "shutter", "moves", "mirror",
+    "position_mm", "embedded", "look_at_mm", "rotation", "roll_degrees", "size", "field_degrees", "lens", "intrinsics",
+    "distortion", "rate_hz", "bits", "shutter", "moves", "mirror", "calibration", "calibration_camera", "placed_by",
 )  # fmt: skip
 LED_OPTIONAL: Final = ("half_angle_degrees", "duty", "for", "moves", "mirror")
 
@@ -49,6 +53,7 @@ class Camera:
     rate: float
     bits: int
     shutter: str
+    calibration: Calibrated | None = None
 
 
 @dataclass(frozen=True)
@@ -180,7 +185,23 @@ def load(text: str, path: str | Path = "headset.toml") -> Description:
     return out
 
 
-def _each(top: Fields, key: str, read: Callable[[Fields], list[Any]]) -> list[Any]:
+def of_calibration(path: Path) -> Description:
+    """A headset that has only the cameras of a calibration file, the first of them right before the face.
+
+    Raises DataError, also where the file does not tell how another camera stands to the first.
+    """
+    cameras = []
+    first = look_at(BEFORE_THE_FACE, [0.0, BEFORE_THE_FACE[1], 0.0])
+    for one in read_calibration(path):
+        if one.from_first is None:
+            raise DataError(path, one.name, "where it stands to the camera before it (T_cn_cnm1)", "nothing",
+                            "describe the headset in TOML and place its cameras there")  # fmt: skip
+        pose = one.from_first @ first
+        cameras.append(Camera(one.name, "other", True, one.lens, pose, 0.0, 30.0, 8, "global", one))
+    return Description(name=path.stem[:80], ipd=0.063, eye_to_lens=0.033, lens_radius=0.0, cameras=cameras)
+
+
+def _each(top: Fields, key: str, read: Callable[[Fields, list[Any]], list[Any]]) -> list[Any]:
     tables = top.value.get(key, [])
     if not isinstance(tables, list) or (key == "camera" and not tables):
         top.wrong(key, f"[[{key}]] tables", tables)
@@ -189,23 +210,32 @@ def _each(top: Fields, key: str, read: Callable[[Fields], list[Any]]) -> list[An
         "led": (("position_mm", "look_at_mm", "intensity_mw_per_sr"), LED_OPTIONAL),
         "solid": (("name", "kind"), ("box_mm", "without", "cone_mm", "radius_mm", "moves", "mirror")),
     }[key]
-    found = []
+    found: list[Any] = []
     for number, table in enumerate(tables, 1):
         name = table.get("name", number) if isinstance(table, dict) else number
-        found += read(Fields(top.path, f"{key} {name}", table, required, optional))
+        found += read(Fields(top.path, f"{key} {name}", table, required, optional), found)
     return found
 
 
-def _cameras(table: Fields) -> list[Camera]:
-    """The camera of a table, and its mirror image."""
-    size = _numbers(table, "size", 2, 1, LARGEST_SIDE, [400, 400])
-    shape = (int(size[0]), int(size[1]))
+def _cameras(table: Fields, before: list[Camera]) -> list[Camera]:
+    """The camera of a table, and its mirror image; before: those of the tables above it."""
+    if "calibration" in table:
+        calibrated = _calibrated(table)
+        lens, shape = calibrated.lens, calibrated.lens.size
+        for key in ("size", "field_degrees", "lens", "intrinsics", "distortion"):
+            if key in table:
+                table.wrong(key, "nothing beside calibration", table.value[key], "remove one of the two")
+    else:
+        size = _numbers(table, "size", 2, 1, LARGEST_SIDE, [400, 400])
+        shape = (int(size[0]), int(size[1]))
+        lens, calibrated = _lens(table, shape), None
     camera = Camera(
         name=table.text("name", NAME),
         role=_one_of(table, "role", ROLES),
         embedded=table.flag("embedded", False),
-        lens=_lens(table, shape),
-        camera_from_headset=_pose(table),
+        lens=lens,
+        camera_from_headset=_placed(table, calibrated, before) if "placed_by" in table else _pose(table),
+        calibration=calibrated,
         shift=MOVES[_one_of(table, "moves", MOVES, "none")],
         rate=table.number("rate_hz", 1, 1000, 30),
         bits=int(table.number("bits", 8, 16, 8)),
@@ -222,6 +252,36 @@ def _cameras(table: Fields) -> list[Camera]:
     other = replace(camera, name=name, role=role, shift=-camera.shift, lens=lens,
                     camera_from_headset=flip @ camera.camera_from_headset @ flip)  # fmt: skip
     return [camera, other]
+
+
+def _calibrated(table: Fields) -> Calibrated:
+    """The camera of the file that a table refers to, relative to the description's own folder."""
+    found = read_calibration(table.path.parent / table.text("calibration", r"[^\\0]{1,400}"))
+    if "calibration_camera" not in table:
+        if len(found) > 1:
+            table.wrong("calibration_camera", f"one of {', '.join(one.name for one in found)}", None, "say which")
+        return found[0]
+    name = table.text("calibration_camera", r".{1,80}")
+    for one in found:
+        if one.name == name:
+            return one
+    return cast(Calibrated, table.wrong("calibration_camera", f"one of {', '.join(c.name for c in found)}", name))
+
+
+def _placed(table: Fields, mine: Calibrated | None, before: list[Camera]) -> F64:
+    """camera_from_headset from another camera's and what one calibration tells of both."""
+    name = table.text("placed_by", NAME)
+    other = next((camera for camera in before if camera.name == name), None)
+    if other is None:
+        table.wrong("placed_by", "a camera above this one", name)
+    if any(key in table for key in ("position_mm", "look_at_mm", "rotation", "roll_degrees")):
+        table.wrong("placed_by", "no position, look_at, rotation or roll beside it", "both", "remove one of the two")
+    theirs = other.calibration if other is not None else None
+    if mine is None or theirs is None or mine.from_first is None or theirs.from_first is None:
+        table.wrong("placed_by", "two cameras of one calibration that tells where they stand", name)
+    assert other is not None and mine is not None and theirs is not None
+    assert mine.from_first is not None and theirs.from_first is not None
+    return np.asarray(mine.from_first @ np.linalg.inv(theirs.from_first) @ other.camera_from_headset)
 
 
 def _flipped(lens: Lens) -> tuple[float, ...]:
@@ -285,7 +345,7 @@ def _pose(table: Fields) -> F64:
     return np.asarray(turn @ pose)
 
 
-def _leds(table: Fields) -> list[Led]:
+def _leds(table: Fields, before: list[Led]) -> list[Led]:
     """The light of a table, and its mirror image."""
     position = np.array(_numbers(table, "position_mm", 3, -FARTHEST, FARTHEST)) / 1000
     goal = np.array(_numbers(table, "look_at_mm", 3, -FARTHEST, FARTHEST)) / 1000
@@ -312,7 +372,7 @@ def _leds(table: Fields) -> list[Led]:
                          cameras=names)]  # fmt: skip
 
 
-def _parts(table: Fields) -> list[Part]:
+def _parts(table: Fields, before: list[Part]) -> list[Part]:
     """The solid part of a table, and its mirror image."""
     if ("box_mm" in table) == ("cone_mm" in table):
         table.wrong(

@@ -1,0 +1,57 @@
+"""The mean face, its keypoints and the headset's own parts in every camera."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from refa_cli.formats.face import FaceModel
+from refa_cli.formats.headset import Headset
+from refa_cli.formats.spec import F64, U8
+from refa_cli.headset.parts import lens_of, triangles_of
+from refa_cli.render.preview import MATERIAL_COLORS, preview_through
+from refa_cli.render.rasterize import camera_points, see
+from refa_cli.render.sheets import contact_sheet, draw_points
+
+PART_COLOR = (0.22, 0.23, 0.25)  # sRGB 0..1
+BLIND = 0.35  # brightness of pixels that the headset declares invalid
+COLUMNS = 5
+LARGEST = 256  # pixels of a picture's longer side; larger ones are halved, or more
+HIDDEN = 0.0015  # metres that a keypoint may lie behind what its pixel sees
+
+
+def draw_overlay(headset: Headset, face: FaceModel) -> U8:
+    """A sheet of all cameras."""
+    head = camera_points(face.mean, headset.headset_from_head)
+    parts, _ = triangles_of(headset, "housing", "lens")
+    points = np.concatenate([head, headset.solid_vertices.astype(np.float64)])
+    triangles = np.concatenate([face.triangles, parts + len(head)])
+    colors = np.concatenate(
+        [MATERIAL_COLORS[face.material], np.tile(np.array(PART_COLOR, np.float32), (len(parts), 1))]
+    )
+    corners = face.triangles[face.keypoint_triangles]
+    keypoints = np.einsum("kci,kc->ki", head[corners], face.keypoint_barycentric.astype(np.float64))
+    pictures = []
+    for i in range(len(headset.camera_names)):
+        pictures.append(_seen(headset, i, points, triangles, colors, keypoints))
+    return contact_sheet(pictures, list(headset.camera_names), COLUMNS)
+
+
+def _seen(headset: Headset, camera: int, points: F64, triangles: np.ndarray, colors: np.ndarray, keypoints: F64) -> U8:
+    """What one camera sees, with those keypoints that nothing hides."""
+    lens, pose = lens_of(headset, camera), headset.camera_from_headset[camera]
+    at = camera_points(points, pose)
+    picture = preview_through(lens, at, triangles, triangle_colors=colors)
+    height, width = lens.size
+    valid = headset.camera_valid[camera, :height, :width]
+    picture[~valid] = (picture[~valid] * BLIND).astype(np.uint8)
+    marks = camera_points(keypoints, pose)
+    marks = marks[marks[:, 2] > 0]
+    pixels = lens.project(marks)
+    depth = see(at, triangles, lens).depth
+    inside = (pixels >= 0).all(1) & (pixels < [width, height]).all(1)
+    column, row = np.floor(pixels[inside]).astype(int).T
+    shown = pixels[inside][marks[inside, 2] < depth[row, column] + HIDDEN]
+    step = max(1, -(-max(lens.size) // LARGEST))
+    height, width = height // step * step, width // step * step
+    blocks = picture[:height, :width].reshape(height // step, step, width // step, step, 3)
+    return draw_points(np.rint(blocks.mean((1, 3))).astype(np.uint8), shown / step)

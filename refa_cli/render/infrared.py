@@ -1,0 +1,193 @@
+"""What an infrared camera of a headset sees: skin lit by LEDs a few centimetres away, shadows, glints, and a sensor.
+
+    surfaces = Surfaces(points, triangles, material, uv, uv_triangles)      # headset frame
+    lights = lights_of(headset)
+    picture = sensor.expose(radiance(surfaces, look, lights, lens, camera_from_headset), rng)
+
+At 850 nm skin is bright and nearly even in tone, lips hardly differ from it, irises are grey whatever their colour and
+pupils dark, since no light is on the camera's axis. Reflectances: Cooksey and Allen, "Reflectance measurements of human
+skin from the ultraviolet to the shortwave infrared", 2013 (about 0.6 at 850 nm); the rest are refa's choices. Shading
+is a diffuse part with a softened terminator, which stands in for scattering, and one rough specular lobe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refa_cli.face.mesh import vertex_normals
+from refa_cli.formats.headset import Headset
+from refa_cli.formats.spec import B1, F32, F64, I32, U8
+from refa_cli.headset.lenses import Lens
+from refa_cli.headset.poses import look_at
+from refa_cli.render import infrared_kernels as kernels
+from refa_cli.render.rasterize import see
+
+MATERIALS: Final = (
+    "skin", "lips", "sclera", "iris", "pupil", "teeth", "tongue", "gum", "hair", "housing", "frame", "mouth",
+)  # fmt: skip
+"""Those of `formats.face`, and what else stands before a camera."""
+TABLE: Final = np.array([
+    # albedo, reflectance at normal incidence, roughness, wrap, relief
+    [0.60, 0.028, 0.42, 0.30, 1.0],
+    [0.56, 0.032, 0.36, 0.30, 0.7],
+    [0.62, 0.030, 0.30, 0.20, 0.0],
+    [0.34, 0.020, 0.50, 0.00, 0.0],
+    [0.015, 0.020, 0.50, 0.00, 0.0],
+    [0.62, 0.050, 0.25, 0.10, 0.0],
+    [0.50, 0.035, 0.35, 0.30, 0.0],
+    [0.50, 0.035, 0.35, 0.30, 0.0],
+    [0.16, 0.046, 0.50, 0.30, 0.0],
+    [0.04, 0.040, 0.60, 0.00, 0.0],
+    [0.05, 0.045, 0.35, 0.00, 0.0],
+    [0.12, 0.030, 0.50, 0.20, 0.0],
+])  # fmt: skip
+WET: Final = np.isin(MATERIALS, ("sclera", "iris", "pupil"))
+CORNEA_RADIUS, CORNEA_AHEAD, CORNEA_REFLECTANCE = 0.0078, 0.0047, 0.025
+"""Radius of the cornea's sphere; its centre lies so far before the eyeball's for an eyeball of 12 mm, metres."""
+SHADOW_SIZE: Final = 192
+SHADOW_HALF_ANGLE: Final = float(np.radians(80))
+AMBIENT: Final = 0.02
+"""Share of the mean irradiance that comes back from everywhere, the inside of the headset included."""
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """All that stands before the cameras, headset frame, metres.
+
+    points [V, 3]; triangles [F, 3]; material [F] of MATERIALS; uv [U, 2] and uv_triangles [F, 3] (-1: none); eyes
+    [2, 3]: eyeball centres, gaze [2, 3]: unit vectors they look along, eye_radius: of the eyeballs; normals [V, 3] in
+    place of those of the triangles.
+    """
+
+    points: F64
+    triangles: I32
+    material: U8
+    uv: F32
+    uv_triangles: I32
+    eyes: F64
+    gaze: F64
+    eye_radius: float
+    normals: F64 | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """How surfaces reflect: table [M, 5] as TABLE; tone [T, T, 1]: factor on the albedo over the face's uv; slope
+    [T, T, 2]: of the skin's relief along u and v."""
+
+    table: F64 = field(default_factory=lambda: TABLE.copy())
+    tone: F32 = field(default_factory=lambda: np.ones((1, 1, 1), np.float32))
+    slope: F32 = field(default_factory=lambda: np.zeros((1, 1, 2), np.float32))
+
+
+@dataclass(frozen=True)
+class Lights:
+    """LEDs: position [L, 3] and direction [L, 3] in the headset frame, intensity [L] W/sr on the axis while they are
+    on, and the exponent [L] of the cosine that their beams fall with."""
+
+    position: F64
+    direction: F64
+    intensity: F64
+    exponent: F64
+
+    def frames(self) -> F64:
+        """light_from_headset [L, 4, 4]: z along the beam."""
+        out = np.empty((len(self.position), 4, 4))
+        for i, (at, way) in enumerate(zip(self.position, self.direction, strict=True)):
+            up = (0.0, 1.0, 0.0) if abs(way[1]) < 0.95 else (0.0, 0.0, 1.0)
+            out[i] = look_at(at, at + way, up)
+        return out
+
+
+def lights_of(headset: Headset, camera: int | None = None) -> Lights:
+    """The headset's LEDs, of one camera only those that are on while it exposes."""
+    on = np.ones(len(headset.led_position), bool) if camera is None else headset.led_lights[:, camera]
+    exponent = np.log(0.5) / np.log(np.cos(headset.led_half_angle[on].astype(np.float64)))
+    position, direction, intensity = (
+        np.asarray(values[on], np.float64)
+        for values in (headset.led_position, headset.led_direction, headset.led_intensity)
+    )
+    return Lights(position, direction, intensity, exponent)
+
+
+def shadow_maps(surfaces: Surfaces, lights: Lights, size: int = SHADOW_SIZE) -> F32:
+    """How far each light sees [L, size, size], metres along its axis, 0 for nothing; equidistant around the axis."""
+    focal = size / 2 / SHADOW_HALF_ANGLE
+    lens = Lens("kannala_brandt", (focal, focal, size / 2, size / 2), (0.0, 0.0, 0.0, 0.0), (size, size))
+    out = np.zeros((len(lights.position), size, size), np.float32)
+    for i, frame in enumerate(lights.frames()):
+        seen = see(surfaces.points @ frame[:3, :3].T + frame[:3, 3], surfaces.triangles, lens)
+        out[i] = seen.depth
+    return out
+
+
+def radiance(
+    surfaces: Surfaces, look: Look, lights: Lights, lens: Lens, camera_from_headset: NDArray[Any],
+    shadows: F32 | None = None,
+) -> F32:  # fmt: skip
+    """What a camera sees [H, W], W/(m^2 sr), 0 where there is nothing; shadows: from shadow_maps, none by default."""
+    pose = np.asarray(camera_from_headset, dtype=np.float64)
+    turn, shift = pose[:3, :3], pose[:3, 3]
+    points = surfaces.points @ turn.T + shift
+    raster = see(points, surfaces.triangles, lens)
+    given = surfaces.normals
+    normals = vertex_normals(points, surfaces.triangles) if given is None else given @ turn.T
+    at, way = lights.position @ turn.T + shift, lights.direction @ turn.T
+    cornea = (surfaces.eyes + CORNEA_AHEAD * surfaces.eye_radius / 0.012 * surfaces.gaze) @ turn.T + shift
+    maps = np.zeros((0, 1, 1), np.float32) if shadows is None else shadows
+    from_camera = lights.frames() @ np.linalg.inv(pose)
+    out = np.zeros(lens.size, np.float32)
+    x, y = lens.ray_grids()
+    kernels.shade(
+        raster.ids, raster.barycentric, raster.depth, x, y, points, np.asarray(normals, np.float32),
+        surfaces.triangles, surfaces.material, look.table, surfaces.uv, surfaces.uv_triangles, look.tone, look.slope,
+        at, way, lights.intensity, lights.exponent, from_camera, maps, maps.shape[1] / 2 / SHADOW_HALF_ANGLE, cornea,
+        CORNEA_RADIUS * surfaces.eye_radius / 0.012, CORNEA_REFLECTANCE, WET, ambient_of(surfaces, lights), out,
+    )  # fmt: skip
+    return out
+
+
+def ambient_of(surfaces: Surfaces, lights: Lights) -> float:
+    """Irradiance from everywhere, W/m^2: a share of what the lights give at 40 mm together."""
+    return float(AMBIENT * lights.intensity.sum() / 0.04**2)
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """From radiance to numbers. gain: electrons per W/(m^2 sr) on the axis during one exposure; full_well and read
+    noise in electrons; vignetting: how much of the cosine's fourth power counts, 0..1; black: level of no light."""
+
+    gain: float = 2200.0
+    full_well: float = 12_000.0
+    read_noise: float = 12.0
+    vignetting: float = 1.0
+    black: float = 4.0
+    bits: int = 8
+    gamma: float = 1.0
+
+    def electrons(self, light: F32, lens: Lens) -> F32:
+        """Mean electrons [H, W] of radiance [H, W], the well not yet full."""
+        x, y = lens.ray_grids()
+        cosine = 1 / np.sqrt(1 + x**2 + y**2)
+        fall = np.nan_to_num(cosine**4 * self.vignetting + (1 - self.vignetting), nan=0.0)
+        return np.asarray(self.gain * light * fall, np.float32)
+
+    def expose(self, light: F32, lens: Lens, rng: np.random.Generator | None = None) -> NDArray[Any]:
+        """The picture [H, W], uint8 or uint16, with shot and read noise, or without any if no generator is given."""
+        charge = self.electrons(light, lens)
+        if rng is not None:
+            noise = rng.standard_normal(charge.shape, dtype=np.float32)
+            charge = charge + noise * np.sqrt(np.maximum(charge, 0) + self.read_noise**2)
+        top = 2**self.bits - 1
+        level: Any = np.clip(charge / self.full_well, 0, 1) ** self.gamma * (top - self.black) + self.black
+        return np.asarray(np.rint(np.clip(level, 0, top)), np.uint8 if self.bits == 8 else np.uint16)
+
+
+def seen_by(headset: Headset, camera: int) -> B1:
+    """Valid pixels [H, W] of a camera."""
+    height, width = map(int, headset.camera_size[camera])
+    return headset.camera_valid[camera, :height, :width]
