@@ -93,9 +93,10 @@ def test_no_jobs() -> None:
 def test_ctrl_c_stops_the_workers(tmp_path: Path) -> None:
     script = tmp_path / "long.py"
     script.write_text(
-        "import os, sys, time\n"
+        "import os, signal, sys, time\n"
         "from pathlib import Path\n"
         "from refa_cli.workers import fan_out\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # also where a shell began us in its background
         "def sleep(job):\n"
         "    Path(sys.argv[1], str(os.getpid())).touch()\n"
         "    time.sleep(60)\n"

@@ -243,15 +243,18 @@ def _cameras(table: Fields, before: list[Camera]) -> list[Camera]:
     )
     if "mirror" not in table:
         return [camera]
-    name = table.text("mirror", NAME)
+    return [camera, mirrored(camera, table.text("mirror", NAME))]
+
+
+def mirrored(camera: Camera, name: str) -> Camera:
+    """The same camera on the other side of the face, under another name; its role and shift change sides with it."""
     role = camera.role.replace("left", "?").replace("right", "left").replace("?", "right")
     flip = np.diag([-1.0, 1.0, 1.0, 1.0])
     fx, fy, cx, cy = camera.lens.intrinsics
     # Seen in a mirror, the picture is flipped as well: x to the other side, and what bends it sideways.
-    lens = replace(camera.lens, intrinsics=(fx, fy, shape[1] - cx, cy), distortion=_flipped(camera.lens))
-    other = replace(camera, name=name, role=role, shift=-camera.shift, lens=lens,
-                    camera_from_headset=flip @ camera.camera_from_headset @ flip)  # fmt: skip
-    return [camera, other]
+    lens = replace(camera.lens, intrinsics=(fx, fy, camera.lens.size[1] - cx, cy), distortion=_flipped(camera.lens))
+    pose = flip @ camera.camera_from_headset @ flip
+    return replace(camera, name=name, role=role, shift=-camera.shift, lens=lens, camera_from_headset=pose)
 
 
 def _calibrated(table: Fields) -> Calibrated:
