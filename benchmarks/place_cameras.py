@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from refa_cli.commands.place_cameras.candidates import Candidate, sought
-from refa_cli.commands.place_cameras.faces import shown, sites_of
+from refa_cli.commands.place_cameras.faces import MAP_SIZE, shown, sites_of
 from refa_cli.commands.place_cameras.measure import Score, Trials, measure, person_of
 from refa_cli.commands.place_cameras.measure_kernels import hidden
 from refa_cli.face.default import load_face
@@ -92,21 +92,21 @@ def main() -> None:
     page = f"""# How `refa place-cameras` does
 
 `make -C benchmarks place-cameras`: 3 roles of {CANDIDATES} candidates (the default search), {IDENTITIES} identities,
-{EXPRESSIONS} expressions, {DONNINGS} donnings, with what face and headset hide; seed 0. {os.cpu_count()} cores, {WORKERS} workers,
-{date.today()}.
+{EXPRESSIONS} expressions, {DONNINGS} donnings, with what face and headset hide; seed 0.
+{os.cpu_count()} cores, {WORKERS} workers, {date.today()}.
 
 It took **{seconds:.0f} s** for {len(candidates) * IDENTITIES * EXPRESSIONS * DONNINGS:,} views.
 
-*Order kept*: Spearman's correlation of the better half's merits with those over people drawn again ({RESAMPLED} times, with
-replacement): mean and 5th percentile. *As it is* and *mirrored*: visibility / motion of the best candidate and of its
-mirror image on the other side, over 10 people, 10 expressions, 10 donnings.
+*Order kept*: Spearman's correlation of the better half's merits with those over people drawn again ({RESAMPLED} times,
+with replacement): mean and 5th percentile. *As it is* and *mirrored*: visibility / motion of the best candidate
+and of its mirror image on the other side, over 10 people, 10 expressions (some of them one-sided), 10 donnings.
 
 | role | candidates | order kept | 5th percentile | as it is | mirrored |
 | --- | --- | --- | --- | --- | --- |
 {chr(10).join(lines)}
 
-What hides a point is looked up in a map around it, {20}x{20} pixels. Against pictures of 400x400 pixels from 20 mouth
-cameras, three people with open mouths: the two agree on {agreement(trials, mouths):.1%} of points.
+What hides a point is looked up in a map around it, {MAP_SIZE}x{MAP_SIZE} pixels. Against pictures of 400x400 pixels
+from 20 mouth cameras, three people with open mouths: the two agree on {agreement(trials, mouths):.1%} of points.
 """
     (Path(__file__).parent / "place_cameras.md").write_text(page)
     sys.stdout.write(page)

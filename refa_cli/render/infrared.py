@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from refa_cli.face.mesh import vertex_normals
 from refa_cli.formats.headset import Headset
@@ -60,7 +61,8 @@ class Surfaces:
 
     points [V, 3]; triangles [F, 3]; material [F] of MATERIALS; uv [U, 2] and uv_triangles [F, 3] (-1: none); eyes
     [2, 3]: eyeball centres, gaze [2, 3]: unit vectors they look along, eye_radius: of the eyeballs; normals [V, 3] in
-    place of those of the triangles.
+    place of those of the triangles; casters [F]: triangles that throw shadows, all by default (hair, narrower than a
+    cell of a shadow map, should not).
     """
 
     points: F64
@@ -72,16 +74,18 @@ class Surfaces:
     gaze: F64
     eye_radius: float
     normals: F64 | None = None
+    casters: B1 | None = None
 
 
 @dataclass(frozen=True)
 class Look:
     """How surfaces reflect: table [M, 5] as TABLE; tone [T, T, 1]: factor on the albedo over the face's uv; slope
-    [T, T, 2]: of the skin's relief along u and v."""
+    [T, T, 2]: of the skin's relief along u and v, a tile repeated so many times from uv 0 to 1."""
 
     table: F64 = field(default_factory=lambda: TABLE.copy())
     tone: F32 = field(default_factory=lambda: np.ones((1, 1, 1), np.float32))
     slope: F32 = field(default_factory=lambda: np.zeros((1, 1, 2), np.float32))
+    repeats: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -119,17 +123,25 @@ def shadow_maps(surfaces: Surfaces, lights: Lights, size: int = SHADOW_SIZE) -> 
     focal = size / 2 / SHADOW_HALF_ANGLE
     lens = Lens("kannala_brandt", (focal, focal, size / 2, size / 2), (0.0, 0.0, 0.0, 0.0), (size, size))
     out = np.zeros((len(lights.position), size, size), np.float32)
+    triangles = surfaces.triangles if surfaces.casters is None else surfaces.triangles[surfaces.casters]
     for i, frame in enumerate(lights.frames()):
-        seen = see(surfaces.points @ frame[:3, :3].T + frame[:3, 3], surfaces.triangles, lens)
+        seen = see(surfaces.points @ frame[:3, :3].T + frame[:3, 3], triangles, lens)
         out[i] = seen.depth
     return out
 
 
 def radiance(
     surfaces: Surfaces, look: Look, lights: Lights, lens: Lens, camera_from_headset: NDArray[Any],
-    shadows: F32 | None = None,
+    shadows: F32 | None = None, samples: int = 1,
 ) -> F32:  # fmt: skip
-    """What a camera sees [H, W], W/(m^2 sr), 0 where there is nothing; shadows: from shadow_maps, none by default."""
+    """What a camera sees [H, W], W/(m^2 sr), 0 where there is nothing.
+
+    shadows: from shadow_maps, none by default; samples: along each side of a pixel, whose mean is taken.
+    """
+    if samples > 1:
+        fine = radiance(surfaces, look, lights, lens.scaled(samples), camera_from_headset, shadows)
+        height, width = lens.size
+        return np.asarray(fine.reshape(height, samples, width, samples).mean((1, 3)), np.float32)
     pose = np.asarray(camera_from_headset, dtype=np.float64)
     turn, shift = pose[:3, :3], pose[:3, 3]
     points = surfaces.points @ turn.T + shift
@@ -145,6 +157,7 @@ def radiance(
     kernels.shade(
         raster.ids, raster.barycentric, raster.depth, x, y, points, np.asarray(normals, np.float32),
         surfaces.triangles, surfaces.material, look.table, surfaces.uv, surfaces.uv_triangles, look.tone, look.slope,
+        look.repeats,
         at, way, lights.intensity, lights.exponent, from_camera, maps, maps.shape[1] / 2 / SHADOW_HALF_ANGLE, cornea,
         CORNEA_RADIUS * surfaces.eye_radius / 0.012, CORNEA_REFLECTANCE, WET, ambient_of(surfaces, lights), out,
     )  # fmt: skip
@@ -159,7 +172,8 @@ def ambient_of(surfaces: Surfaces, lights: Lights) -> float:
 @dataclass(frozen=True)
 class Sensor:
     """From radiance to numbers. gain: electrons per W/(m^2 sr) on the axis during one exposure; full_well and read
-    noise in electrons; vignetting: how much of the cosine's fourth power counts, 0..1; black: level of no light."""
+    noise in electrons; vignetting: how much of the cosine's fourth power counts, 0..1; black: level of no light; blur:
+    standard deviation of what lens and pixels spread, pixels."""
 
     gain: float = 2200.0
     full_well: float = 12_000.0
@@ -168,13 +182,15 @@ class Sensor:
     black: float = 4.0
     bits: int = 8
     gamma: float = 1.0
+    blur: float = 0.0
 
     def electrons(self, light: F32, lens: Lens) -> F32:
         """Mean electrons [H, W] of radiance [H, W], the well not yet full."""
         x, y = lens.ray_grids()
         cosine = 1 / np.sqrt(1 + x**2 + y**2)
         fall = np.nan_to_num(cosine**4 * self.vignetting + (1 - self.vignetting), nan=0.0)
-        return np.asarray(self.gain * light * fall, np.float32)
+        spread = gaussian_filter(light, self.blur) if self.blur else light
+        return np.asarray(self.gain * spread * fall, np.float32)
 
     def expose(self, light: F32, lens: Lens, rng: np.random.Generator | None = None) -> NDArray[Any]:
         """The picture [H, W], uint8 or uint16, with shot and read noise, or without any if no generator is given."""

@@ -30,6 +30,19 @@ def _bilinear(picture: F32, u: float, v: float, channel: int) -> float:
     return float(above * (1 - fy) + under * fy)
 
 
+def _tiled(picture: F32, u: float, v: float, channel: int) -> float:
+    """A tile [T, S, C] repeated over the plane, at (u, v), v up."""
+    height, width = picture.shape[0], picture.shape[1]
+    x, y = u * width - 0.5, -v * height - 0.5
+    left, top = int(np.floor(x)), int(np.floor(y))
+    fx, fy = x - left, y - top
+    left, top = left % width, top % height
+    right, below = (left + 1) % width, (top + 1) % height
+    above = picture[top, left, channel] * (1 - fx) + picture[top, right, channel] * fx
+    under = picture[below, left, channel] * (1 - fx) + picture[below, right, channel] * fx
+    return float(above * (1 - fy) + under * fy)
+
+
 def _lobe(cos_h: float, cos_l: float, cos_v: float, cos_d: float, roughness: float, reflectance: float) -> float:
     """Specular reflection, 1/sr: GGX distribution, Smith's visibility, Schlick's Fresnel (Walter et al., 2007)."""
     alpha = roughness * roughness
@@ -74,7 +87,7 @@ def _lit(shadows: F32, light: int, x: float, y: float, z: float, light_from_came
 def _shade(
     ids: I32, barycentric: Array, depth: Array, rays_x: F64, rays_y: F64,
     points: F64, normals: F32, triangles: I32, material: U8, materials: F64,
-    uv: F32, uv_triangles: I32, tone: F32, slope: F32,
+    uv: F32, uv_triangles: I32, tone: F32, slope: F32, repeats: float,
     light_at: F64, light_way: F64, light_power: F64, light_exponent: F64, light_from_camera: F64, shadows: F32,
     focal: float, cornea_at: F64, cornea_radius: float, cornea_reflectance: float, wet: NDArray[np.bool_],
     ambient: float, out: F32,
@@ -82,9 +95,9 @@ def _shade(
     """Fills out [H, W] with radiance, W/(m^2 sr), 0 where nothing is seen.
 
     points [V, 3] and normals [V, 3] in the camera frame; material [F] into materials [M, 5] (see above); tone
-    [T, T, 1]: factor on the albedo, slope [T, T, 2]: of the relief, along u and v; lights: places, axes, W/sr, exponent
-    of the beam's cosine, [L, 4, 4] frames and shadow maps (none if empty); cornea_at [2, 3]: centres of both corneas;
-    wet [M]: materials behind a cornea; ambient: irradiance from everywhere, W/m^2.
+    [T, T, 1]: factor on the albedo, slope [T, T, 2]: of the relief along u and v, a tile; lights: places, axes, W/sr,
+    exponent of the beam's cosine, [L, 4, 4] frames and shadow maps (none if empty); cornea_at [2, 3]: centres of both
+    corneas; wet [M]: materials behind a cornea; ambient: irradiance from everywhere, W/m^2.
     """
     height, width = ids.shape
     lights = light_at.shape[0]
@@ -113,7 +126,8 @@ def _shade(
                     u1, v1, u2, v2 = uv[b, 0] - uv[a, 0], uv[b, 1] - uv[a, 1], uv[c, 0] - uv[a, 0], uv[c, 1] - uv[a, 1]
                     area = u1 * v2 - u2 * v1
                     if area != 0.0:
-                        su, sv = relief * bilinear(slope, u, v, 0), relief * bilinear(slope, u, v, 1)
+                        su = relief * tiled(slope, u * repeats, v * repeats, 0)
+                        sv = relief * tiled(slope, u * repeats, v * repeats, 1)
                         e1, e2 = (su * v2 - sv * u2) / area, (sv * u1 - su * v1) / area
                         tx = e1 * (points[j, 0] - points[i, 0]) + e2 * (points[k, 0] - points[i, 0])
                         ty = e1 * (points[j, 1] - points[i, 1]) + e2 * (points[k, 1] - points[i, 1])
@@ -196,6 +210,7 @@ def _shade(
 
 
 bilinear = njit(cache=True, nogil=True)(_bilinear)
+tiled = njit(cache=True, nogil=True)(_tiled)
 lobe = njit(cache=True, nogil=True)(_lobe)
 lit = njit(cache=True, nogil=True)(_lit)
 shade = njit(cache=True, nogil=True, error_model="numpy")(_shade)
