@@ -14,6 +14,7 @@ from refa_cli.render.preview import MATERIAL_COLORS, Texture, preview
 from refa_cli.render.sheets import contact_sheet
 
 SIZE = (208, 208)
+HEAD = (0.0, -0.03, -0.04)  # what pictures turn about: the middle of a head, metres
 POSES: dict[str, dict[str, float]] = {
     "smile": {"LipCornerPullerL": 1, "LipCornerPullerR": 1, "CheekRaiserL": 0.6, "CheekRaiserR": 0.6},
     "eyes closed": {"EyesClosedL": 1, "EyesClosedR": 1},
@@ -59,5 +60,9 @@ def render(
         corners = np.where(skin[:, None], face.uv_triangles, -1)
         picture = Texture(texture, face.uv, corners)
     return preview(
-        vertices, face.triangles, around(yaw, size=SIZE, width=0.26), triangle_colors=colors, texture=picture
+        vertices,
+        face.triangles,
+        around(yaw, size=SIZE, width=0.31, target=HEAD),
+        triangle_colors=colors,
+        texture=picture,
     )

@@ -10,7 +10,7 @@ from refa_cli.formats.spec import F64, U8
 from refa_cli.headset.parts import lens_of, triangles_of
 from refa_cli.render.preview import MATERIAL_COLORS, preview_through
 from refa_cli.render.rasterize import camera_points, see
-from refa_cli.render.sheets import contact_sheet, draw_points
+from refa_cli.render.sheets import contact_sheet, draw_points, shrunk
 
 PART_COLOR = (0.22, 0.23, 0.25)  # sRGB 0..1
 BLIND = 0.35  # brightness of pixels that the headset declares invalid
@@ -51,7 +51,5 @@ def _seen(headset: Headset, camera: int, points: F64, triangles: np.ndarray, col
     inside = (pixels >= 0).all(1) & (pixels < [width, height]).all(1)
     column, row = np.floor(pixels[inside]).astype(int).T
     shown = pixels[inside][marks[inside, 2] < depth[row, column] + HIDDEN]
-    step = max(1, -(-max(lens.size) // LARGEST))
-    height, width = height // step * step, width // step * step
-    blocks = picture[:height, :width].reshape(height // step, step, width // step, step, 3)
-    return draw_points(np.rint(blocks.mean((1, 3))).astype(np.uint8), shown / step)
+    small = shrunk(picture, LARGEST)
+    return draw_points(small, shown * small.shape[1] / (width // small.shape[1] * small.shape[1]))

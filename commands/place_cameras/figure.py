@@ -16,11 +16,11 @@ from refa_cli.headset.parts import camera_centers, cameras_with, lens_of, triang
 from refa_cli.render.cameras import around
 from refa_cli.render.preview import MATERIAL_COLORS, preview, preview_through
 from refa_cli.render.rasterize import camera_points
-from refa_cli.render.sheets import contact_sheet, draw_points
+from refa_cli.render.sheets import contact_sheet, draw_points, shrunk
 
 PEOPLE: Final = 3
 SHOWN: Final = ("neutral", "grin", "brows_up")
-SIZE: Final = 160
+SIZE: Final = 150
 PART_COLOR: Final = (0.22, 0.23, 0.25)
 PLACED, TRIED = (0, 255, 80), (255, 170, 40)
 
@@ -56,15 +56,14 @@ def _through(headset: Headset, camera: int, head: F64, trials: Trials) -> U8:
     lens = lens_of(headset, camera)
     at = camera_points(points, headset.camera_from_headset[camera])
     picture = preview_through(lens, at, triangles, triangle_colors=colors)
-    step = max(1, max(lens.size) // SIZE)
-    return picture[::step, ::step]
+    return shrunk(picture, SIZE)
 
 
 def _mounts(headset: Headset, trials: Trials, ranked: Sequence[Ranked], yaw: float, pitch: float) -> U8:
     """The headset without its shell on a head, with a mark at every camera."""
     points, triangles, colors = _scene(headset, trials.face.mean.astype(np.float64), trials)
     shell = np.isin(triangles[:, 0] - len(trials.face.mean), np.unique(triangles_of(headset, "housing")[0]))
-    view = around(yaw, pitch, distance=0.7, target=(0.0, -0.03, 0.0), width=0.3, size=(SIZE * 5 // 4, SIZE * 5 // 4))
+    view = around(yaw, pitch, distance=0.7, target=(0.0, -0.03, 0.0), width=0.3, size=(SIZE, SIZE))
     picture = preview(points, triangles[~shell], view, triangle_colors=colors[~shell])
     tried = np.array([row.candidate.center for row in ranked])
     picture = draw_points(picture, view.project(tried), TRIED, 1.2)

@@ -38,6 +38,14 @@ def contact_sheet(images: Sequence[U8], labels: Sequence[str], columns: int, gap
     return np.array(sheet)
 
 
+def shrunk(image: U8, largest: int) -> U8:
+    """A picture [H, W, 3] with no side longer than `largest` pixels: means of whole blocks, so 1/2, 1/3 ... as long."""
+    step = max(1, -(-max(image.shape[:2]) // largest))
+    height, width = (side // step for side in image.shape[:2])
+    blocks = image[: height * step, : width * step].reshape(height, step, width, step, -1)
+    return np.asarray(np.rint(blocks.mean((1, 3))), np.uint8)
+
+
 def draw_points(
     image: U8,
     points: NDArray[Any],  # [N, 2] pixels, pixel centres at +0.5
