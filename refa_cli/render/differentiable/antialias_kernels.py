@@ -22,14 +22,57 @@ ROUNDING = 1e-9
 """By how much an outline may seem to miss the way between two pixels."""
 
 
+def _followed(
+    vertices: F64, triangles: I32, neighbours: I32, f: int, goal: int, sx: float, sy: float, ex: float, ey: float
+) -> tuple[int, int, float]:
+    """The outline of the surface of triangle f, followed from one pixel's ray towards another's that sees `goal`.
+
+    Its two vertices and how far along it lies, 0 ... 1; -1, -1 where there is none before the other pixel.
+    """
+    came_a, came_b, facing = -1, -1, 0.0
+    for _ in range(STEPS):
+        sign = 1.0 if _det(vertices, triangles[f, 0], triangles[f, 1], triangles[f, 2]) >= 0.0 else -1.0
+        if facing != 0.0 and sign != facing:
+            break
+        facing = sign
+        best, best_t = -1, 2.0
+        for corner in range(3):
+            a, b = triangles[f, (corner + 1) % 3], triangles[f, (corner + 2) % 3]
+            if (a == came_a and b == came_b) or (a == came_b and b == came_a):
+                continue
+            px, py, pz = _plane(vertices, a, b)
+            # Summed as in rasterize, so that a pixel that is not covered lies beyond some edge here too.
+            start, end = sign * (px * sx + (py * sy + pz)), sign * (px * ex + (py * ey + pz))
+            if end > 0.0 or start <= end:
+                continue
+            t = start / (start - end)
+            if t < best_t:
+                best, best_t = corner, t
+        if best < 0:  # the other pixel's ray meets this triangle: something else hides it there
+            break
+        a, b = triangles[f, (best + 1) % 3], triangles[f, (best + 2) % 3]
+        beyond = neighbours[f, best]
+        if beyond >= 0:
+            turned = _det(vertices, triangles[beyond, 0], triangles[beyond, 1], triangles[beyond, 2])
+            if (turned >= 0.0) == (sign > 0.0):
+                if beyond == goal:  # the two pixels see one unbroken surface
+                    break
+                came_a, came_b, f = a, b, beyond
+                continue
+        if best_t < -ROUNDING or best_t > 1.0 + ROUNDING:
+            break
+        return a, b, min(max(best_t, 0.0), 1.0)
+    return -1, -1, 0.0
+
+
 def _outlines(
     vertices: F64, triangles: I32, neighbours: I32, rays_x: F64, rays_y: F64, ids: I32, depth: Array, edges: I32,
     where: F64,
 ) -> None:  # fmt: skip
     """Fills edges [2, H, W, 3] and where [2, H, W], for pairs of a pixel with its right (0) and lower (1) neighbour.
 
-    edges: the outline's two vertices, -1 for none, and which pixel of the pair is the nearer one, 0 or 1; where:
-    how far the outline lies from the nearer pixel's centre, 0 ... 1 of the way to the other.
+    edges: the outline's two vertices, -1 for none, and which pixel of the pair is the nearer one, 0 or 1; where: how
+    far the outline lies from that pixel's centre, 0 ... 1 of the way to the other.
     """
     height, width = ids.shape
     for axis in range(2):
@@ -40,67 +83,29 @@ def _outlines(
                 mine, other = ids[row, column], ids[other_row, other_column]
                 if mine == other:
                     continue
-                near = 0
-                if mine < 0 or (other >= 0 and depth[other_row, other_column] < depth[row, column]):
-                    near = 1
-                if near == 0:
-                    sx, sy = rays_x[row, column], rays_y[row, column]
-                    ex, ey = rays_x[other_row, other_column], rays_y[other_row, other_column]
-                    f, goal = mine, other
-                else:
-                    sx, sy = rays_x[other_row, other_column], rays_y[other_row, other_column]
-                    ex, ey = rays_x[row, column], rays_y[row, column]
-                    f, goal = other, mine
-                if not (sx == sx and ex == ex):  # a pixel outside the field
+                x, y = rays_x[row, column], rays_y[row, column]
+                ox, oy = rays_x[other_row, other_column], rays_y[other_row, other_column]
+                if not (x == x and ox == ox):  # a pixel outside the field
                     continue
-                came_a, came_b, facing = -1, -1, 0.0
-                for _ in range(STEPS):
-                    i, j, k = triangles[f, 0], triangles[f, 1], triangles[f, 2]
-                    det = _det(vertices, i, j, k)
-                    sign = 1.0 if det >= 0.0 else -1.0
-                    if facing != 0.0 and sign != facing:
-                        break
-                    facing = sign
-                    best, best_t = -1, 2.0
-                    for corner in range(3):
-                        a, b = triangles[f, (corner + 1) % 3], triangles[f, (corner + 2) % 3]
-                        if (a == came_a and b == came_b) or (a == came_b and b == came_a):
-                            continue
-                        px, py, pz = _plane(vertices, a, b)
-                        # Summed as in rasterize, so that a pixel that is not covered lies beyond some edge here too.
-                        start, end = sign * (px * sx + (py * sy + pz)), sign * (px * ex + (py * ey + pz))
-                        if end > 0.0 or start <= end:
-                            continue
-                        t = start / (start - end)
-                        if t < best_t:
-                            best, best_t = corner, t
-                    if best < 0:  # the other pixel's ray meets this triangle: something else hides it there
-                        break
-                    a, b = triangles[f, (best + 1) % 3], triangles[f, (best + 2) % 3]
-                    beyond = neighbours[f, best]
-                    ends = beyond < 0
-                    if not ends:
-                        turned = _det(vertices, triangles[beyond, 0], triangles[beyond, 1], triangles[beyond, 2])
-                        ends = (turned >= 0.0) != (sign > 0.0)
-                    if not ends:
-                        if beyond == goal:  # the two pixels see one unbroken surface
-                            break
-                        came_a, came_b, f = a, b, beyond
-                        continue
-                    if best_t < -ROUNDING or best_t > 1.0 + ROUNDING:
-                        break
-                    # Edges more upright than flat are for pairs side by side, flat ones for pairs above each other.
-                    px, py, pz = _plane(vertices, a, b)
-                    side_row, side_column = row, column + 1 if column + 1 < width else column - 1
-                    down_row, down_column = row + 1 if row + 1 < height else row - 1, column
-                    x, y = rays_x[row, column], rays_y[row, column]
-                    side = abs(px * (rays_x[side_row, side_column] - x) + py * (rays_y[side_row, side_column] - y))
-                    down = abs(px * (rays_x[down_row, down_column] - x) + py * (rays_y[down_row, down_column] - y))
-                    if (axis == 0 and side >= down) or (axis == 1 and down > side):
-                        edges[axis, row, column, 0], edges[axis, row, column, 1] = a, b
-                        edges[axis, row, column, 2] = near
-                        where[axis, row, column] = min(max(best_t, 0.0), 1.0)
-                    break
+                of = 0
+                if mine < 0 or (other >= 0 and depth[other_row, other_column] < depth[row, column]):
+                    of = 1
+                if of == 0:
+                    a, b, t = followed(vertices, triangles, neighbours, mine, other, x, y, ox, oy)
+                else:
+                    a, b, t = followed(vertices, triangles, neighbours, other, mine, ox, oy, x, y)
+                if a < 0:
+                    continue
+                # Edges more upright than flat are for pairs side by side, flat ones for pairs above each other.
+                px, py, _ = _plane(vertices, a, b)
+                side_column = column + 1 if column + 1 < width else column - 1
+                down_row = row + 1 if row + 1 < height else row - 1
+                side = abs(px * (rays_x[row, side_column] - x) + py * (rays_y[row, side_column] - y))
+                down = abs(px * (rays_x[down_row, column] - x) + py * (rays_y[down_row, column] - y))
+                if (axis == 0 and side >= down) or (axis == 1 and down > side):
+                    edges[axis, row, column, 0], edges[axis, row, column, 1] = a, b
+                    edges[axis, row, column, 2] = of
+                    where[axis, row, column] = t
 
 
 def _plane_of(vertices: F64, a: int, b: int) -> tuple[float, float, float]:
@@ -182,6 +187,7 @@ def _blend_backward(
 
 _plane = njit(cache=True, nogil=True)(_plane_of)
 _det = njit(cache=True, nogil=True)(_det_of)
+followed = njit(cache=True, nogil=True)(_followed)
 outlines = njit(cache=True, nogil=True)(_outlines)
 blend = njit(cache=True, nogil=True)(_blend)
 blend_backward = njit(cache=True, nogil=True)(_blend_backward)
