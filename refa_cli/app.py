@@ -24,9 +24,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fit-rig": ("refa_cli.commands.fit_rig", "Fit one person's rig to phone scans."),
     "headset": ("refa_cli.commands.headset", "Describe or import a headset; check it by an overlay."),
     "place-cameras": ("refa_cli.commands.place_cameras", "Choose where a headset's cameras stand."),
-    "simulate": ("refa_cli.commands.simulate", "Make virtual people: phone scans, and the truth beside them."),
+    "simulate": ("refa_cli.commands.simulate", "Make virtual people: phone scans, and the truth."),
     "import": ("refa_cli.commands.import_", "Bring phone recordings and meshes into refa's formats."),
-    "inspect": ("refa_cli.commands.inspect", "Say what is in an artifact, if it is whole, and who made it."),
+    "inspect": ("refa_cli.commands.inspect", "Say what an artifact holds, and if it is whole."),
     "env": ("refa_cli.commands.env", "Print versions, devices and backends, for a bug report."),
 }
 """Name of each command -> (module, one-line help)."""

@@ -31,6 +31,9 @@ def run(
     ipd: Annotated[
         float | None, typer.Option("--ipd", min=40.0, max=90.0, help="Draw it at another distance of the lenses, mm.")
     ] = None,
+    lights: Annotated[
+        bool, typer.Option("--lights", help="List how the LEDs light the mean face, and their safety, not cameras.")
+    ] = False,
     json: options.Json = False,
     dry_run: options.DryRun = False,
     overwrite: options.Overwrite = False,
@@ -41,9 +44,11 @@ def run(
     lens and relative pose from OpenCV's or Kalibr's calibration files. A calibration given alone becomes a headset
     whose first camera looks at the face from its front. The overlay shows the mean face, its keypoints and the
     headset's own parts in every camera; where a face is not where it should be, a pose, an axis or a lens is wrong.
+    With --lights: irradiance of the mean face's regions, and what falls on its corneas against the limit of IEC 62471.
     """  # fmt: skip
     from dataclasses import replace
 
+    from refa_cli.commands.headset.lights import lighting_rows
     from refa_cli.commands.headset.overlay import draw_overlay
     from refa_cli.commands.headset.table import rows
     from refa_cli.face.default import load_face
@@ -63,4 +68,4 @@ def run(
                 replace(headset, recipe=recipe.as_dict()).write(out.partial)
     if overlay is not None and not dry_run:
         write_picture(overlay, draw_overlay(shown, model))
-    console.table(rows(shown))
+    console.table(lighting_rows(shown, model) if lights else rows(shown))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,13 @@ import pytest
 from PIL import Image
 
 from refa_cli import app
+from refa_cli.commands.headset.lights import irradiance, reaching
+from refa_cli.face.default import default_face
+from refa_cli.formats.face import REGIONS
 from refa_cli.formats.headset import Headset
 from refa_cli.formats.spec import same
 from refa_cli.headset.default import default_headset
+from refa_cli.render.infrared import Lights
 
 Captured = pytest.CaptureFixture[str]
 
@@ -47,3 +52,41 @@ def test_nothing_is_written_in_a_dry_run_and_mistakes_are_told(tmp_path: Path, c
     assert app.main(["headset", str(mine), "-o", str(out)]) == 1
     assert "camera a.role" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_lights_are_listed_and_strong_ones_are_unsafe(tmp_path: Path, capsys: Captured) -> None:
+    assert app.main(["headset", "--lights", "--json"]) == 0
+    rows = {row["place"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["eye_left"]["mean, W/m2"] == pytest.approx(rows["eye_right"]["mean, W/m2"], rel=0.02)
+    assert 0 < rows["glabella"]["uniformity"] <= 1
+    assert rows["cornea left, over time"]["safe"] and rows["cornea left, over time"]["limit, W/m2"] == 100
+    headset = default_headset()
+    strong = replace(headset, led_intensity=headset.led_intensity * 400)
+    strong.write(tmp_path / "strong.npz")
+    assert app.main(["headset", str(tmp_path / "strong.npz"), "--lights", "--json"]) == 0
+    unsafe = {row["place"]: row for row in json.loads(capsys.readouterr().out)}
+    assert unsafe["cornea left, over time"]["safe"] is False
+    assert unsafe["mouth"]["mean, W/m2"] == pytest.approx(400 * rows["mouth"]["mean, W/m2"], rel=0.02)
+
+
+def test_irradiance_is_what_a_beam_gives_at_its_distance() -> None:
+    """On its axis intensity over the square of the distance; at the half angle half; on a slope its cosine."""
+    half = np.radians(40)
+    lights = Lights(np.zeros((1, 3)), np.array([[0.0, 0, 1]]), np.array([0.002]), np.log(0.5) / np.log(np.cos([half])))
+    at = 0.04 * np.array([[0.0, 0, 1], [np.sin(half), 0, np.cos(half)], [0, 0, -1]])
+    np.testing.assert_allclose(irradiance(lights, at)[:, 0], [0.002 / 0.04**2, 0.001 / 0.04**2, 0])
+    slope = irradiance(lights, at[:1], np.array([[np.sin(0.5), 0, -np.cos(0.5)]]))
+    assert slope[0, 0] == pytest.approx(0.002 / 0.04**2 * np.cos(0.5))
+
+
+def test_the_nose_keeps_light_from_the_other_cheek() -> None:
+    """A light at the left of the nose reaches the left side of the face and not the right."""
+    face = default_face()
+    vertices = face.mean.astype(np.float64)
+    lights = Lights(np.array([[0.05, -0.03, 0.05]]), np.array([[-0.8, 0, -0.6]]), np.array([0.01]), np.ones(1))
+    nose = vertices[face.regions[REGIONS.index("nose")]]
+    left, right = nose[nose[:, 0] > 0.012], nose[nose[:, 0] < -0.012]
+    share = [
+        float(reaching(lights, vertices, face.triangles, side + [0.0, 0.0, 0.0005]).mean()) for side in (left, right)
+    ]
+    assert share[0] > 0.7 and share[1] < 0.3
