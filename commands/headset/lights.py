@@ -18,8 +18,8 @@ from refa_cli.formats.face import MATERIALS, REGIONS, FaceModel
 from refa_cli.formats.headset import Headset
 from refa_cli.formats.spec import F64
 from refa_cli.headset.parts import triangles_of
-from refa_cli.render.infrared import SHADOW_HALF_ANGLE, Lights, Surfaces, lights_of, shadow_maps
-from refa_cli.render.infrared_kernels import lit
+from refa_cli.render.infrared import lights_of
+from refa_cli.render.lighting import irradiance, reaching
 from refa_cli.render.rasterize import camera_points
 
 SHOWN: Final = (
@@ -37,17 +37,6 @@ CORNEAL_LIMIT: Final = 100.0
 """W/m^2, IEC 62471:2006, 4.3.7, exposures longer than 1000 s."""
 SLACK: Final = 0.005
 """Metres by which an eye may be nearer to a light than on the mean head."""
-
-
-def irradiance(lights: Lights, points: F64, normals: F64 | None = None) -> F64:
-    """W/m^2 [N] at points [N, 3] of the headset frame, on skin with these normals [N, 3], or facing every light."""
-    gap = lights.position - points[:, None]  # [N, L, 3]
-    distance = np.linalg.norm(gap, axis=2)
-    towards = gap / np.maximum(distance, 1e-9)[..., None]
-    aim = np.maximum(-(towards * lights.direction).sum(-1), 0)
-    slope = 1.0 if normals is None else np.maximum((towards * normals[:, None]).sum(-1), 0)
-    each: F64 = lights.intensity * aim**lights.exponent / np.maximum(distance, 1e-9) ** 2 * slope
-    return each
 
 
 def lighting_rows(headset: Headset, face: FaceModel) -> list[dict[str, object]]:
@@ -74,21 +63,6 @@ def lighting_rows(headset: Headset, face: FaceModel) -> list[dict[str, object]]:
         rows.append({"place": f"cornea {side}, over time", "mean, W/m2": round(worst, 2), "least, W/m2": None,
                      "uniformity": None, "limit, W/m2": CORNEAL_LIMIT, "safe": worst <= CORNEAL_LIMIT})  # fmt: skip
     return rows
-
-
-def reaching(lights: Lights, points: F64, triangles: np.ndarray, at: F64) -> F64:
-    """Share 0..1 [N, L] of each light that reaches places [N, 3] past the triangles."""
-    none = np.full((len(triangles), 3), -1, np.int32)
-    nowhere = np.full((2, 3), 9.0)
-    scene = Surfaces(points, triangles, np.zeros(len(triangles), np.uint8), np.zeros((1, 2), np.float32), none, nowhere,
-                     nowhere, 0.012)  # fmt: skip
-    maps, frames = shadow_maps(scene, lights), lights.frames()
-    focal = maps.shape[1] / 2 / SHADOW_HALF_ANGLE
-    out = np.empty((len(at), len(frames)))
-    for i, (x, y, z) in enumerate(at):
-        for light in range(len(frames)):
-            out[i, light] = lit(maps, light, x, y, z, frames, focal)
-    return out
 
 
 def _row(place: str, values: F64) -> dict[str, object]:

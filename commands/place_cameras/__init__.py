@@ -42,6 +42,9 @@ def run(
         Path | None,
         typer.Option("--figure", help="Picture to write (.png): what the chosen cameras see, and where they are."),
     ] = None,
+    leds: Annotated[
+        int, typer.Option("--leds", min=0, max=64, help="Mirrored pairs of LEDs to place, too; 0: as they are.")
+    ] = 0,
     every: Annotated[bool, typer.Option("--all", help="List all candidates, not only the fronts.")] = False,
     seed: options.Seed = 0,
     workers: options.Workers = 1,
@@ -56,14 +59,15 @@ def run(
     (the paper's Eq. 1), by ray, and of what is neither hidden nor outside the picture; and range of motion of its
     keypoints in pixels (Eq. 2). Candidates in keep-outs are named and not chosen. Of each role the front of the best
     is listed; the one with the largest product of visibility and motion is chosen and, if its role has a side, stands
-    on the other side as its mirror image.
+    on the other side as its mirror image. With --leds, lights of the same total intensity are sought that leave least
+    in the dark; `refa headset --lights` tells what they give.
     """  # fmt: skip
     from refa_cli.commands.place_cameras.placing import place, plan_of
     from refa_cli.formats.errors import UsageError
 
     if candidates is not None and mounts is not None:
         raise UsageError("give either --candidates or --mounts, not both.")
-    plan = plan_of(headset, candidates, mounts, search, face, identities, expressions, donnings, seed)
+    plan = plan_of(headset, candidates, mounts, search, face, identities, expressions, donnings, leds, seed)
     writing = plan.output(output, overwrite)
     if dry_run:
         console.note(f"{len(plan.candidates)} candidates on {identities * expressions * donnings} faces each.")

@@ -68,6 +68,8 @@ def sought(count: int, headset: Headset, seed: int, mounts: Path | None = None) 
         raise DataError(file, "", "TOML with a table for each role", str(problem), "correct it") from problem
     out = []
     for number, (role, value) in enumerate(tables.items()):
+        if role == "led":
+            continue
         table = Fields(file, role, value, ("box_mm", "look_at_mm", "field_degrees"))
         if role not in ROLES:
             raise DataError(file, role, f"one of {', '.join(ROLES)}", role, "rename the table")
@@ -95,14 +97,19 @@ def sought(count: int, headset: Headset, seed: int, mounts: Path | None = None) 
 def violated(camera: Camera, headset: Headset) -> tuple[str, ...]:
     """The names of the keep-outs, and lens barrels, that a camera's body touches."""
     center = -camera.camera_from_headset[:3, :3].T @ camera.camera_from_headset[:3, 3]
+    return touched_parts(headset, center, BODY)
+
+
+def touched_parts(headset: Headset, place: F64, radius: float) -> tuple[str, ...]:
+    """The names of the keep-outs, and lens barrels, that a ball at a place of the headset frame touches."""
     names = []
+    vertices = headset.solid_vertices.astype(np.float64)
     for part, name in enumerate(headset.solid_names):
         if SOLID_KINDS[int(headset.solid_kind[part])] == "housing":
             continue
         triangles = headset.solid_triangles[headset.solid_of_triangle == part]
-        vertices = headset.solid_vertices.astype(np.float64)
-        found = ClosestPoints(vertices, triangles).query(center[None])
-        if float(found.distance[0]) < BODY or _inside(vertices[triangles], center):
+        found = ClosestPoints(vertices, triangles).query(place[None])
+        if float(found.distance[0]) < radius or _inside(vertices[triangles], place):
             names.append(name)
     return tuple(names)
 

@@ -11,6 +11,7 @@ import numpy as np
 from refa_cli import console
 from refa_cli.commands.place_cameras.candidates import Candidate, listed, sought
 from refa_cli.commands.place_cameras.choose import Ranked, rank
+from refa_cli.commands.place_cameras.lights import place_lights
 from refa_cli.commands.place_cameras.measure import Trials, measure
 from refa_cli.face.default import load_face
 from refa_cli.face.prompts import PROMPTS
@@ -27,6 +28,8 @@ class Plan:
     trials: Trials
     candidates: list[Candidate]
     options: dict[str, Any]
+    leds: int
+    mounts: Path | None
 
     def output(self, path: Path | None, overwrite: bool) -> Output | None:
         """The place of the headset, claimed before any work."""
@@ -42,7 +45,7 @@ class Plan:
 
 def plan_of(
     headset: Path | None, candidates: Path | None, mounts: Path | None, search: int, face: Path | None,
-    identities: int, expressions: int, donnings: int, seed: int,
+    identities: int, expressions: int, donnings: int, leds: int, seed: int,
 ) -> Plan:  # fmt: skip
     """Read what is needed. Raises DataError."""
     base, model = load_headset(headset), load_face(face)
@@ -51,8 +54,9 @@ def plan_of(
     names = tuple(PROMPTS[1 + i].id for i in spread)
     given = [[*map(float, c.camera.camera_from_headset.reshape(-1)), *map(float, c.camera.lens.parameters[:13]),
               c.camera.name] for c in found]  # fmt: skip
-    options = {"identities": identities, "expressions": expressions, "donnings": donnings, "candidates": given}
-    return Plan(Trials(model, base, identities, names, donnings, seed), found, options)
+    options = {"identities": identities, "expressions": expressions, "donnings": donnings, "candidates": given,
+               "leds": leds}  # fmt: skip
+    return Plan(Trials(model, base, identities, names, donnings, seed), found, options, leds, mounts)
 
 
 def place(
@@ -61,6 +65,13 @@ def place(
     """Measure, choose, write, draw and list."""
     ranked = rank(plan.candidates, measure(plan.trials, plan.candidates, workers, scheduler))
     placed = with_cameras(plan.trials.headset, [row.candidate.camera for row in ranked if row.chosen])
+    if plan.leds:
+        lit = place_lights(plan.trials, placed, plan.leds, plan.mounts)
+        times = np.exp(lit.merit - lit.former)
+        console.note(
+            f"the darkest region gets {times:.2f} times the light it had (geometric mean, same total intensity)."
+        )
+        placed = lit.headset
     if writing is not None:
         with writing as out:
             replace(placed, recipe=plan.recipe.as_dict()).write(out.partial)

@@ -84,6 +84,13 @@ def _lit(shadows: F32, light: int, x: float, y: float, z: float, light_from_came
     return total
 
 
+def _lit_each(shadows: F32, at: F64, light_from_world: F64, focal: float, out: F64) -> None:
+    """Fills out [N, L]: `_lit` of every place [N, 3] by every light."""
+    for i in range(at.shape[0]):
+        for light in range(light_from_world.shape[0]):
+            out[i, light] = lit(shadows, light, at[i, 0], at[i, 1], at[i, 2], light_from_world, focal)
+
+
 def _shade(
     ids: I32, barycentric: Array, depth: Array, rays_x: F64, rays_y: F64,
     points: F64, normals: F32, triangles: I32, material: U8, materials: F64,
@@ -213,4 +220,5 @@ bilinear = njit(cache=True, nogil=True)(_bilinear)
 tiled = njit(cache=True, nogil=True)(_tiled)
 lobe = njit(cache=True, nogil=True)(_lobe)
 lit = njit(cache=True, nogil=True)(_lit)
+lit_each = njit(cache=True, nogil=True)(_lit_each)
 shade = njit(cache=True, nogil=True, error_model="numpy")(_shade)

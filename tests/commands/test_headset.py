@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 
 from refa_cli import app
-from refa_cli.commands.headset.lights import irradiance, reaching
 from refa_cli.face.default import default_face
 from refa_cli.formats.face import REGIONS
 from refa_cli.formats.headset import Headset
 from refa_cli.formats.spec import same
 from refa_cli.headset.default import default_headset
 from refa_cli.render.infrared import Lights
+from refa_cli.render.lighting import irradiance, reaching
 
 Captured = pytest.CaptureFixture[str]
 

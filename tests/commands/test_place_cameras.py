@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from refa_cli import app
-from refa_cli.commands.place_cameras.candidates import Candidate, listed, sought, violated
+from refa_cli.commands.place_cameras.candidates import Candidate, listed, sought, touched_parts, violated
 from refa_cli.commands.place_cameras.choose import pareto, rank
 from refa_cli.commands.place_cameras.faces import MAP_SIZE, keypoints_of, regions_of, shown, sites_of
+from refa_cli.commands.place_cameras.lights import arriving, merit, place_lights
+from refa_cli.commands.place_cameras.lights import sought as lights_sought
 from refa_cli.commands.place_cameras.measure import Job as OneJob
 from refa_cli.commands.place_cameras.measure import Score, Trials, measure, person_of, run_job
 from refa_cli.commands.place_cameras.placing import with_cameras
@@ -28,6 +30,7 @@ from refa_cli.headset.lenses import Lens
 from refa_cli.headset.parts import camera_centers, cameras_with
 from refa_cli.headset.poses import look_at
 from refa_cli.landmarks.keypoints import KEYPOINTS
+from refa_cli.render.infrared import Lights
 from tests.render.raycast import cast
 
 F64 = NDArray[np.float64]
@@ -187,6 +190,35 @@ def test_chosen_cameras_take_the_place_of_those_of_their_roles() -> None:
     before = dict(zip(default_headset().camera_names, camera_centers(default_headset()) * 1000, strict=True))
     for name in ("eye_left", "boom_right", "glabella_low"):
         np.testing.assert_allclose(centers[name], before[name], atol=1e-4)
+
+
+def test_sought_lights_beat_random_ones_and_keep_clear() -> None:
+    asked, headset = trials(), default_headset()
+    placed = place_lights(asked, headset, 3)
+    lights = placed.headset
+    assert len(lights.led_position) == 6
+    np.testing.assert_allclose(lights.led_position[3:], lights.led_position[:3] * [-1, 1, 1])
+    assert lights.led_intensity.sum() == pytest.approx(headset.led_intensity.sum(), rel=1e-5)
+    assert all(not touched_parts(headset, place.astype(np.float64), 0.001) for place in lights.led_position)
+    position, direction, half_angle = lights_sought(headset, 0)
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        some = rng.choice(len(position), 3, replace=False)
+        both = np.concatenate([position[some], position[some] * [-1, 1, 1]])
+        ways = np.concatenate([direction[some], direction[some] * [-1, 1, 1]])
+        share = float(headset.led_intensity.sum()) / 6
+        random = Lights(both, ways, np.full(6, share), np.full(6, np.log(0.5) / np.log(np.cos(half_angle))))
+        light, region = arriving(asked, headset, random)
+        assert merit(light.sum(1), region) <= placed.merit + 1e-9
+
+
+def test_merit_is_that_of_the_darkest_region() -> None:
+    region = np.array([0, 0, 1, 1])
+    even, uneven = np.array([1.0, 1, 1, 1]), np.array([1.9, 1.9, 0.1, 0.1])
+    assert merit(even, region) == pytest.approx(0.0)
+    assert merit(uneven, region) < merit(even / 2, region)
+    assert merit(3 * uneven, region) - merit(uneven, region) == pytest.approx(np.log(3))
+    assert merit(np.zeros(4), region) == float("-inf")
 
 
 LIST = """
