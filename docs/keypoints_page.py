@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 import refa_cli
+from refa_cli.face.keypoints import DETECTOR_INDEX, GROUPS, KEYPOINTS, MIRROR
 from refa_cli.formats.face import FaceModel
-from refa_cli.landmarks.keypoints import DETECTOR_INDEX, GROUPS, KEYPOINTS, MIRROR
 from refa_cli.landmarks.placing import Placed, keypoint_positions, place_keypoints
 from refa_cli.render.cameras import around
 from refa_cli.render.preview import MATERIAL_COLORS, preview

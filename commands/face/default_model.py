@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from refa_cli.commands.face.bake import LICENCE, ORIGIN, Baked, Track, bake, rigid_vertices
 from refa_cli.face.anchors import anchors_of_keypoints
+from refa_cli.face.keypoints import KEYPOINTS
 from refa_cli.face.regions import derive_regions
 from refa_cli.face.shapes import ALL, EXPRESSIONS
 from refa_cli.formats.face import FaceModel
-from refa_cli.landmarks.keypoints import KEYPOINTS
 from refa_cli.landmarks.placing import keypoint_positions, place_keypoints
 
 PEOPLE, VARIANCE = 800, 0.98

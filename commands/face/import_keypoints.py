@@ -22,7 +22,7 @@ def find_keypoints(
 
     The source must be in metres in the head frame; centers [2, 3]; skin [V]; lids [2, L, 2] and lips [P, 2] pairs.
     """
-    from refa_cli.landmarks.keypoints import KEYPOINTS
+    from refa_cli.face.keypoints import KEYPOINTS
     from refa_cli.landmarks.placing import keypoint_positions, place_keypoints
 
     try:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, gaussian_filter, maximum_filter, minimum_filter, uniform_filter
 
 from refa_cli.commands.fit_rig.units import FACE_LEAST, FACE_MOST, centimetres, face_size
+from refa_cli.face.keypoints import DETECTOR_INDEX
 from refa_cli.formats.errors import DataError
 from refa_cli.formats.frames import Camera, Frame
 from refa_cli.landmarks.detector import detect
-from refa_cli.landmarks.keypoints import DETECTOR_INDEX
 
 Float = NDArray[np.float64]
 

@@ -16,10 +16,10 @@ from refa_cli.commands.fit_rig.scan_mesh import read_scan_mesh
 from refa_cli.commands.fit_rig.skin import View
 from refa_cli.commands.fit_rig.target import Target
 from refa_cli.commands.fit_rig.units import EYES_LEAST, EYES_MOST, centimetres, eye_distance
+from refa_cli.face.keypoints import GROUPS
 from refa_cli.formats.errors import DataError
 from refa_cli.formats.frames import Frame
 from refa_cli.formats.scans import Scans, Take
-from refa_cli.landmarks.keypoints import GROUPS
 
 Float = NDArray[np.float64]
 

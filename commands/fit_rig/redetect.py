@@ -17,9 +17,9 @@ from scipy.spatial import cKDTree
 
 from refa_cli.commands.fit_rig.similarity import apply, scale_of
 from refa_cli.commands.fit_rig.target import Target
+from refa_cli.face.keypoints import DETECTOR_INDEX, GROUPS
 from refa_cli.formats.face import MATERIALS, FaceModel
 from refa_cli.landmarks.detector import detect
-from refa_cli.landmarks.keypoints import DETECTOR_INDEX, GROUPS
 from refa_cli.render.cameras import View as Camera
 from refa_cli.render.preview import MATERIAL_COLORS, preview
 

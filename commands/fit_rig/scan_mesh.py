@@ -33,8 +33,8 @@ def read_scan_mesh(
 
     Raises DataError for a file that is no mesh, is broken, holds no face, or, unless auto_scale, is far from metres.
     """
+    from refa_cli.face.keypoints import GROUPS
     from refa_cli.landmarks.frame import find_face_frame
-    from refa_cli.landmarks.keypoints import GROUPS
     from refa_cli.landmarks.looking import Mesh, keypoints_in_space
 
     vertices, triangles, colors = load(path)

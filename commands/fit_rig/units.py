@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from refa_cli.landmarks.keypoints import INDEX
+from refa_cli.face.keypoints import INDEX
 
 Float = NDArray[np.floating[Any]]
 

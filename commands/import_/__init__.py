@@ -11,9 +11,11 @@ from refa_cli import console, options
 
 Sources = Annotated[
     list[Path],
-    typer.Argument(help="Record3D recordings (.r3d) or meshes (.ply, .obj, .glb), or folders of them.", exists=True),
+    typer.Argument(
+        help="Record3D recordings (.r3d), meshes (.ply, .obj, .glb) or Live Link Face takes (.csv).", exists=True
+    ),
 ]
-Out = Annotated[Path, typer.Option("-o", "--output", help="Folder of scans to write, such as scans.")]
+Out = Annotated[Path, typer.Option("-o", "--output", help="Folder of scans to write, or store of takes (takes.zarr).")]
 Subject = Annotated[str, typer.Option("--subject", help="Name of the person, as it will stand in all that follows.")]
 Listed = Annotated[
     Path | None,
@@ -43,11 +45,14 @@ def run(
     dry_run: options.DryRun = False,
     json: options.Json = False,
 ) -> None:
-    """Make a folder of scans from phone recordings or from meshes.
+    """Make a folder of scans from phone recordings or meshes, or a store of takes from Live Link Face.
 
     Each file is one take of one expression. Its name says which, as in jaw_open.r3d or "Jaw Open 2.ply"; otherwise
     --map does. Of a recording, the sharpest frames spread over its time are kept. The command refuses files that are
     damaged or whose expression is unknown, and lists what it imported. docs/capture.md tells how to record.
+
+    Takes (.csv) become labels, a recording each: ARKit's weights mapped to refa's, and gaze. Rows in which tracking was
+    lost are kept in time and marked.
     """
     import re
 
@@ -61,6 +66,9 @@ def run(
     if not 1e-6 <= mesh_unit <= 1000:
         raise UsageError(f"--mesh-unit must be from 1e-06 to 1000 metres, got {mesh_unit:g}.")
     kind, files = found.find(sources, [map_] if map_ is not None else [])
+    if kind == "take":
+        _takes(files, output, subject, overwrite, dry_run)
+        return
     named = naming.expressions(files, map_)
     if kind == "record3d":
         degrees = None if rotate == "auto" else int(rotate)
@@ -68,6 +76,17 @@ def run(
     else:
         rows = _meshes(named, output, subject, mesh_unit, mirrored, overwrite, dry_run)
     _report({"scans": output, "written": not dry_run, "subject": subject, "takes": rows}, named, json)
+
+
+def _takes(files: list[Path], output: Path, subject: str, overwrite: bool, dry_run: bool) -> None:
+    from refa_cli.commands.import_ import takes
+
+    found = takes.read_all(files)
+    writing = _output(output, "takes", {"subject": subject}, {take.name: take.digest for take in found}, overwrite)
+    if not dry_run:
+        with writing as out:
+            takes.write(out.partial, found, subject, writing.recipe.as_dict())
+    console.table(takes.rows(found))
 
 
 def _recordings(

@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Literal
 
 from refa_cli.commands.import_ import record3d
+from refa_cli.commands.import_.takes import is_take
 from refa_cli.formats.errors import DataError
 from refa_cli.formats.scans import MESHES
 
-Kind = Literal["record3d", "mesh"]
+Kind = Literal["record3d", "mesh", "take"]
 BESIDE_MESHES = (".mtl", ".jpg", ".jpeg", ".png")
-WORDS = {"record3d": "a Record3D recording (.r3d)", "mesh": "a mesh (.ply, .obj, .glb)"}
+WORDS = {
+    "record3d": "a Record3D recording (.r3d)",
+    "mesh": "a mesh (.ply, .obj, .glb)",
+    "take": "a take of Live Link Face (.csv)",
+}
 
 
 def find(paths: Sequence[Path], passed_over: Sequence[Path] = ()) -> tuple[Kind, list[Path]]:
@@ -51,6 +56,8 @@ def kind_of(path: Path) -> Kind:
     """The kind of a file. Raises DataError."""
     if path.suffix.lower() in MESHES:
         return "mesh"
+    if path.suffix.lower() == ".csv" and is_take(path):
+        return "take"
     if record3d.is_recording(path):
         return "record3d"
     if path.suffix.lower() == ".r3d":

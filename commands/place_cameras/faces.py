@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refa_cli.face.evaluate import Geometry
+from refa_cli.face.keypoints import GROUPS, KEYPOINTS
 from refa_cli.face.mesh import vertex_normals
 from refa_cli.formats.face import MATERIALS, REGIONS, FaceModel
 from refa_cli.formats.spec import F32, F64, I32
 from refa_cli.headset.lenses import Lens
-from refa_cli.landmarks.keypoints import GROUPS, KEYPOINTS
 from refa_cli.render.cameras import around
 from refa_cli.render.rasterize import rasterize, see
 

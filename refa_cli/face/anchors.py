@@ -32,7 +32,7 @@ class Anchors:
 
 
 def anchors_of_keypoints(points: Mapping[str, Float], spacing: float) -> Anchors:
-    """From the keypoints by their names in `refa_cli.landmarks.keypoints`; spacing: between the eyes, metres."""
+    """From the keypoints by their names in `refa_cli.face.keypoints`; spacing: between the eyes, metres."""
 
     def row(*names: str) -> Float:
         return np.stack([points[name] for name in names])

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from refa_cli.face.keypoints import DETECTOR_INDEX, INDEX, mirrored
 from refa_cli.formats.errors import DataError
 from refa_cli.formats.face import KEYPOINT_COUNT
 from refa_cli.formats.spec import F64, U8
 from refa_cli.headset.poses import look_at
 from refa_cli.landmarks.detector import POINT_COUNT, Detection, detect
-from refa_cli.landmarks.keypoints import DETECTOR_INDEX, INDEX, mirrored
 from refa_cli.landmarks.lifting import Lifted, Surface
 from refa_cli.landmarks.looking import FEW_SIDES, Mesh, keypoints_in_space
 from refa_cli.render.cameras import View, around

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from refa_cli.face.keypoints import DETECTOR_INDEX, GROUPS, KEYPOINTS, MIRROR
 from refa_cli.formats.spec import B1, F64, U8
 from refa_cli.landmarks.detector import detect
-from refa_cli.landmarks.keypoints import DETECTOR_INDEX, GROUPS, KEYPOINTS, MIRROR
 from refa_cli.landmarks.lifting import Lifted, Surface
 from refa_cli.render.cameras import View, around
 from refa_cli.render.preview import Lights, Texture, preview

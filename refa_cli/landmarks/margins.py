@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refa_cli.face.keypoints import INDEX, KEYPOINTS
 from refa_cli.formats.spec import F64
-from refa_cli.landmarks.keypoints import INDEX, KEYPOINTS
 
 MAX_SHIFT = 0.006  # metres; a margin farther away is not the one that was seen
 

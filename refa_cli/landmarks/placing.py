@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refa_cli.face.closest import ClosestPoints
+from refa_cli.face.keypoints import GROUPS, KEYPOINTS
 from refa_cli.formats.errors import DataError
 from refa_cli.formats.face import MATERIALS
 from refa_cli.formats.spec import B1, F32, F64, I32, U8
-from refa_cli.landmarks.keypoints import GROUPS, KEYPOINTS
 from refa_cli.landmarks.lifting import Surface
 from refa_cli.landmarks.looking import SIZE, WIDTH, Mesh, keypoints_in_space
 from refa_cli.landmarks.margins import on_margins

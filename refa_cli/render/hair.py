@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refa_cli.face.closest import ClosestPoints
+from refa_cli.face.keypoints import INDEX
 from refa_cli.face.mesh import vertex_normals
 from refa_cli.formats.face import MATERIALS, REGIONS, FaceModel
 from refa_cli.formats.spec import F64, I32
-from refa_cli.landmarks.keypoints import INDEX
 
 JOINTS: Final = 4
 """Points of a strand, its root among them."""

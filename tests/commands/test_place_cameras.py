@@ -21,6 +21,7 @@ from refa_cli.commands.place_cameras.measure import Job as OneJob
 from refa_cli.commands.place_cameras.measure import Score, Trials, measure, person_of, run_job
 from refa_cli.commands.place_cameras.placing import with_cameras
 from refa_cli.face.default import default_face
+from refa_cli.face.keypoints import KEYPOINTS
 from refa_cli.face.shapes import EXPRESSIONS, INDEX
 from refa_cli.formats.errors import DataError
 from refa_cli.formats.headset import Headset
@@ -29,7 +30,6 @@ from refa_cli.headset.description import Camera, mirrored
 from refa_cli.headset.lenses import Lens
 from refa_cli.headset.parts import camera_centers, cameras_with
 from refa_cli.headset.poses import look_at
-from refa_cli.landmarks.keypoints import KEYPOINTS
 from refa_cli.render.infrared import Lights
 from tests.render.raycast import cast
 

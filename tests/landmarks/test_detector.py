@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from refa_cli.face.keypoints import DETECTOR_INDEX, INDEX, MIRROR
 from refa_cli.formats.spec import F32, U8
 from refa_cli.landmarks import blazeface
 from refa_cli.landmarks.blendshapes import NAMES, POINTS, blendshapes
 from refa_cli.landmarks.detector import Detection, detect
-from refa_cli.landmarks.keypoints import DETECTOR_INDEX, INDEX, MIRROR
 from refa_cli.landmarks.windows import Pyramid, Window, window_around
 from refa_cli.render.cameras import View, around
 from tests.landmarks.faces import SHARED, face, need_networks, picture, positions

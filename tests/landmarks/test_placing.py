@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from refa_cli.face.keypoints import GROUPS, INDEX, KEYPOINTS, MIRROR
 from refa_cli.formats.errors import DataError
 from refa_cli.formats.face import MATERIALS
 from refa_cli.landmarks.frame import find_face_frame, similarity
-from refa_cli.landmarks.keypoints import GROUPS, INDEX, KEYPOINTS, MIRROR
 from refa_cli.landmarks.lifting import Surface
 from refa_cli.landmarks.margins import nearest_on_chain
 from refa_cli.landmarks.placing import Placed, keypoint_positions, place_keypoints, with_irises

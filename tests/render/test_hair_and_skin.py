@@ -8,8 +8,8 @@ import pytest
 from refa_cli.face.closest import ClosestPoints
 from refa_cli.face.default import default_face
 from refa_cli.face.evaluate import Geometry
+from refa_cli.face.keypoints import INDEX as KEYPOINT
 from refa_cli.face.shapes import EXPRESSIONS, INDEX
-from refa_cli.landmarks.keypoints import INDEX as KEYPOINT
 from refa_cli.render.hair import JOINTS, Hair, beard, brows, lashes
 from refa_cli.render.skin import TEXEL, TILE_SIZE, Skin, relief_tile, repeats, tone_map
 

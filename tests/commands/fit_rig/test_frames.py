@@ -16,11 +16,11 @@ from refa_cli.commands.fit_rig.frames import read_cloud
 from refa_cli.commands.fit_rig.measure import measure
 from refa_cli.commands.fit_rig.units import eye_distance, face_size
 from refa_cli.face.default import default_face
+from refa_cli.face.keypoints import GROUPS, INDEX
 from refa_cli.formats.errors import DataError
 from refa_cli.formats.frames import Frame
 from refa_cli.formats.pictures import write_picture
 from refa_cli.formats.scans import Scans
-from refa_cli.landmarks.keypoints import GROUPS, INDEX
 from tests.commands.fit_rig import scans_made
 from tests.commands.fit_rig.heads import Head, keypoints_of
 from tests.commands.fit_rig.scans_made import Float, edit, true_landmarks, view_at

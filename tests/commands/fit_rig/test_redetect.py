@@ -13,11 +13,11 @@ from refa_cli.commands.fit_rig.person import Parts, fit_person
 from refa_cli.commands.fit_rig.redetect import Redetector, Shot, chosen, skin_colors
 from refa_cli.commands.fit_rig.similarity import apply
 from refa_cli.face.default import default_face
+from refa_cli.face.keypoints import DETECTOR_INDEX, GROUPS
+from refa_cli.face.keypoints import INDEX as KEYPOINT
 from refa_cli.face.shapes import EXPRESSIONS, INDEX
 from refa_cli.formats.face import MATERIALS
 from refa_cli.landmarks.detector import detect
-from refa_cli.landmarks.keypoints import DETECTOR_INDEX, GROUPS
-from refa_cli.landmarks.keypoints import INDEX as KEYPOINT
 from refa_cli.render.cameras import around
 from refa_cli.render.preview import MATERIAL_COLORS, preview
 from tests.commands.fit_rig.heads import SCAN_FROM_HEAD, Head, keypoints_of, scan_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from refa_cli.landmarks.keypoints import DETECTOR_INDEX, GROUPS, INDEX, KEYPOINTS, MIRROR, group_of, mirrored
+from refa_cli.face.keypoints import DETECTOR_INDEX, GROUPS, INDEX, KEYPOINTS, MIRROR, group_of, mirrored
 
 
 def test_a_hundred_distinct_keypoints() -> None:
