@@ -15,6 +15,7 @@ from refa_cli.headset.lenses import Lens
 from refa_cli.headset.poses import look_at
 from refa_cli.render.differentiable.antialias import antialias
 from refa_cli.render.differentiable.interpolate import footprint, interpolate
+from refa_cli.render.differentiable.project import project
 from refa_cli.render.differentiable.rasterize import Seen, rasterize
 from refa_cli.render.differentiable.texture import texture
 from refa_cli.render.differentiable.views import Topology
@@ -237,3 +238,25 @@ def test_wrong_input_is_refused(change: str) -> None:
         else:
             at = interpolate(flat, topology.triangles, seen)
             texture(torch.zeros(4, 4), at, footprint(uv, topology.triangles, seen), seen)
+
+
+def test_projection_passes_torch_s_own_gradient_check() -> None:
+    points = torch.rand(2, 12, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    points = (points - torch.tensor([0.5, 0.5, -1.0])) * 0.05
+    got = project(points, [LENS, OTHER])
+    np.testing.assert_allclose(got[0].numpy(), LENS.project(points[0].numpy()))
+    points.requires_grad_()
+    assert torch.autograd.gradcheck(lambda p: project(p, [LENS, OTHER]), [points], eps=1e-7, atol=1e-2, rtol=1e-4)
+    with pytest.raises(ValueError, match="before the camera"):
+        project(-points, LENS)
+
+
+def test_rasterised_places_project_to_their_pixels() -> None:
+    """What a pixel sees lies on its ray: interpolated places come back to the pixel's centre."""
+    points, topology, lenses, _ = two_views()
+    seen = rasterize(points.detach(), topology, lenses)
+    places = interpolate(points.detach(), topology.triangles, seen)
+    for view, lens in enumerate(lenses):
+        row, column = np.nonzero(seen.ids[view].numpy() >= 0)
+        pixels = project(places[view][row, column][None], lens)[0].numpy()
+        np.testing.assert_allclose(pixels, np.stack([column, row], 1) + 0.5, atol=1e-4)
