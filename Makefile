@@ -64,7 +64,7 @@ pictures: setup ## Make the pictures of README and docs/ again (a few minutes).
 	@mkdir -p build
 	$(RUN)/refa face --sheet docs/faces.png
 	$(RUN)/python docs/keypoints_page.py
-	$(RUN)/refa headset --overlay docs/headset.png > /dev/null
+	$(RUN)/refa headset --overlay docs/headset.png --infrared docs/infrared.png --seed 4 > /dev/null
 	$(RUN)/refa place-cameras --identities 4 --figure docs/cameras.png --workers 2 > /dev/null
 	$(MAKE) -C examples/rig-a-face REFA=$(CURDIR)/$(RUN)/refa OUT=$(CURDIR)/build/example
 	cp build/example/rig.png docs/rig.png

@@ -25,12 +25,17 @@ def run(
     overlay: Annotated[
         Path | None, typer.Option("--overlay", help="Picture to write (.png): the mean face as every camera sees it.")
     ] = None,
+    infrared: Annotated[
+        Path | None, typer.Option("--infrared", help="Picture to write (.png): what every camera records of a person.")
+    ] = None,
+    show: Annotated[str, typer.Option("--show", help="Prompted expression that this person shows.")] = "grin",
     face: Annotated[
         Path | None, typer.Option("--face", help="Face model to draw; refa's own by default.", exists=True)
     ] = None,
     ipd: Annotated[
         float | None, typer.Option("--ipd", min=40.0, max=90.0, help="Draw it at another distance of the lenses, mm.")
     ] = None,
+    seed: options.Seed = 0,
     lights: Annotated[
         bool, typer.Option("--lights", help="List how the LEDs light the mean face, and their safety, not cameras.")
     ] = False,
@@ -44,19 +49,26 @@ def run(
     lens and relative pose from OpenCV's or Kalibr's calibration files. A calibration given alone becomes a headset
     whose first camera looks at the face from its front. The overlay shows the mean face, its keypoints and the
     headset's own parts in every camera; where a face is not where it should be, a pose, an axis or a lens is wrong.
-    With --lights: irradiance of the mean face's regions, and what falls on its corneas against the limit of IEC 62471.
+    --infrared renders a virtual person drawn with --seed as the cameras would record them, each with an exposure of its
+    own. With --lights: irradiance of the mean face's regions, and what falls on its corneas against the limit of IEC
+    62471.
     """  # fmt: skip
     from dataclasses import replace
 
+    from refa_cli.commands.headset.infrared import draw_infrared
     from refa_cli.commands.headset.lights import lighting_rows
     from refa_cli.commands.headset.overlay import draw_overlay
     from refa_cli.commands.headset.table import rows
     from refa_cli.face.default import load_face
+    from refa_cli.face.prompts import PROMPTS
+    from refa_cli.formats.errors import UsageError
     from refa_cli.formats.pictures import write_picture
     from refa_cli.headset.default import load_headset
     from refa_cli.headset.parts import at_ipd
     from refa_cli.outputs import Output, Recipe
 
+    if show not in [prompt.id for prompt in PROMPTS]:
+        raise UsageError(f"--show must be one of the prompted expressions, such as grin or jaw_open, got {show}.")
     headset = load_headset(source)
     shown = headset if ipd is None else at_ipd(headset, ipd / 1000)
     model = load_face(face)
@@ -68,4 +80,6 @@ def run(
                 replace(headset, recipe=recipe.as_dict()).write(out.partial)
     if overlay is not None and not dry_run:
         write_picture(overlay, draw_overlay(shown, model))
+    if infrared is not None and not dry_run:
+        write_picture(infrared, draw_infrared(shown, model, show, seed))
     console.table(lighting_rows(shown, model) if lights else rows(shown))

@@ -67,7 +67,8 @@ def repeats(face: FaceModel, size: int = TILE_SIZE) -> float:
     known = (face.uv_triangles >= 0).all(1) & (face.material == 0)
     uv = face.uv[face.uv_triangles[known]].astype(np.float64)
     at = face.mean[face.triangles[known]].astype(np.float64)
-    flat = np.abs(np.cross(uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0])).sum()
+    one, other = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
+    flat = np.abs(one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]).sum()
     space = np.linalg.norm(np.cross(at[:, 1] - at[:, 0], at[:, 2] - at[:, 0]), axis=1).sum()
     metres = float(np.sqrt(space / max(flat, 1e-12)))  # along uv from 0 to 1
     return max(round(metres / (size * TEXEL)), 1)

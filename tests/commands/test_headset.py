@@ -90,3 +90,15 @@ def test_the_nose_keeps_light_from_the_other_cheek() -> None:
         float(reaching(lights, vertices, face.triangles, side + [0.0, 0.0, 0.0005]).mean()) for side in (left, right)
     ]
     assert share[0] > 0.7 and share[1] < 0.3
+
+
+def test_the_infrared_picture_is_exposed_and_repeats(tmp_path: Path, capsys: Captured) -> None:
+    pictures = []
+    for name in ("a.png", "b.png"):
+        assert app.main(["headset", "--infrared", str(tmp_path / name), "--show", "eyes_closed", "--seed", "3"]) == 0
+        pictures.append(np.asarray(Image.open(tmp_path / name)))
+    assert np.array_equal(pictures[0], pictures[1])
+    first = pictures[0][4:204, 4:204, 0]  # the left eye's camera
+    assert 60 < np.percentile(first[first > 8], 75) < 230
+    assert app.main(["headset", "--infrared", str(tmp_path / "c.png"), "--show", "happy"]) == 2
+    assert "prompted expressions" in capsys.readouterr().err

@@ -1,0 +1,54 @@
+"""What a headset's cameras would record of a virtual person: one moment of each camera."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from refa_cli.face.evaluate import Geometry
+from refa_cli.face.prompts import by_id
+from refa_cli.formats.face import FaceModel
+from refa_cli.formats.headset import Headset
+from refa_cli.formats.spec import U8
+from refa_cli.headset.donning import pushed, random_slip
+from refa_cli.headset.parts import lens_of
+from refa_cli.render.hair import brows, lashes
+from refa_cli.render.infrared import Look, Sensor, lights_of, radiance, shadow_maps
+from refa_cli.render.scene import Actor, assemble
+from refa_cli.render.sheets import contact_sheet, shrunk
+from refa_cli.render.skin import Skin, relief_tile, repeats, tone_map
+
+COLUMNS: Final = 5
+LARGEST: Final = 256
+SAMPLES: Final = 2
+EXPOSED: Final = 0.75
+"""Share of the full well that the 95th percentile of what a camera sees is exposed to."""
+
+
+def draw_infrared(headset: Headset, face: FaceModel, expression: str, seed: int) -> U8:
+    """A sheet of all cameras: a person drawn with the seed, showing a prompted expression, headset put on as it comes.
+
+    Every camera chooses its exposure. Raises KeyError for an unknown expression.
+    """
+    rng = np.random.default_rng(seed)
+    prompt = by_id(expression)
+    identity = np.clip(rng.standard_normal(len(face.identity_basis)), -2, 2)
+    skin = Skin()
+    look = Look(tone=tone_map(skin, rng), slope=relief_tile(skin, rng), repeats=repeats(face))
+    hair = brows(face, rng) + lashes(face, rng)
+    actor = Actor.of(face, Geometry.of_face(face, identity), hair, look)
+    donned = random_slip(rng).applied(pushed(prompt.weights).applied(headset.headset_from_head))
+    surfaces = assemble(actor, headset, donned, prompt.weights, np.tile(prompt.gaze, (2, 1)))
+    shadows = shadow_maps(surfaces, lights_of(headset))
+    pictures = []
+    for camera in range(len(headset.camera_names)):
+        on = headset.led_lights[:, camera]
+        lens, pose = lens_of(headset, camera), headset.camera_from_headset[camera]
+        light = radiance(surfaces, look, lights_of(headset, camera), lens, pose, shadows[on], SAMPLES)
+        lit = light[light > 0]
+        level = float(np.percentile(lit, 95)) if len(lit) else 1.0
+        sensor = Sensor(gain=EXPOSED * Sensor.full_well / max(level, 1e-12), blur=0.5)
+        picture = sensor.expose(light, lens, rng)
+        pictures.append(shrunk(np.repeat(picture[..., None].astype(np.uint8), 3, 2), LARGEST))
+    return contact_sheet(pictures, list(headset.camera_names), COLUMNS)

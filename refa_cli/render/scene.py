@@ -1,0 +1,89 @@
+"""A person in a headset, put together for the infrared cameras: head with hair, eyes that look somewhere, and the
+headset's own parts.
+
+    actor = Actor.of(face, geometry, hair=brows(face, rng) + lashes(face, rng), look=look)
+    surfaces = assemble(actor, headset, headset_from_head, weights, gaze)
+    light = radiance(surfaces, actor.look, lights_of(headset, camera), lens, pose, shadow_maps(surfaces, lights))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from refa_cli.face.evaluate import Geometry
+from refa_cli.face.gaze import rotation_from_gaze
+from refa_cli.face.mesh import vertex_normals
+from refa_cli.formats.face import FaceModel
+from refa_cli.formats.headset import Headset
+from refa_cli.formats.spec import F64
+from refa_cli.headset.parts import triangles_of
+from refa_cli.render.hair import Hair
+from refa_cli.render.infrared import MATERIALS, Look, Surfaces
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One person: a head on a face model's topology, hair or none, and how the skin reflects; eye_radius: metres."""
+
+    face: FaceModel
+    geometry: Geometry
+    eye_radius: float
+    hair: Hair | None = None
+    look: Look = field(default_factory=Look)
+
+    @classmethod
+    def of(cls, face: FaceModel, geometry: Geometry, hair: Hair | None = None, look: Look | None = None) -> Actor:
+        """With the eyeballs' radius measured; a face model without eyeballs counts 12 mm."""
+        radii = [np.linalg.norm(geometry.neutral[geometry.eyeball == side + 1] - center, axis=1)
+                 for side, center in enumerate(geometry.eye_centers)]  # fmt: skip
+        every = np.concatenate(radii)
+        return cls(face, geometry, float(every.mean()) if len(every) else 0.012, hair, look or Look())
+
+
+def assemble(
+    actor: Actor, headset: Headset, headset_from_head: ArrayLike, weights: ArrayLike, gaze: ArrayLike | None = None
+) -> Surfaces:
+    """All that stands before the cameras, in the headset frame.
+
+    headset_from_head [4, 4]: how it is worn; weights [53]; gaze [2, 2]: (yaw, pitch) of both eyes, radians.
+    """
+    face, look_at_ = actor.face, np.zeros((2, 2)) if gaze is None else np.asarray(gaze, dtype=np.float64)
+    pose = np.asarray(headset_from_head, dtype=np.float64)
+    turn, shift = pose[:3, :3], pose[:3, 3]
+    head = actor.geometry.evaluate(weights, look_at_).astype(np.float64)
+    points, normals = [head], [np.asarray(vertex_normals(head, face.triangles), np.float64)]
+    triangles, material = [face.triangles.astype(np.int64)], [face.material.astype(np.int64)]
+    count = len(head)
+    if actor.hair is not None and len(actor.hair.triangle):
+        at, facing, corners = actor.hair.ribbons(head)
+        points.append(at)
+        normals.append(facing)
+        triangles.append(corners.astype(np.int64) + count)
+        material.append(np.full(len(corners), MATERIALS.index("hair")))
+        count += len(at)
+    parts, _ = triangles_of(headset, "housing", "lens")
+    solid = headset.solid_vertices.astype(np.float64)
+    placed: F64 = np.concatenate([np.concatenate(points) @ turn.T + shift, solid])
+    facing_all = np.concatenate([np.concatenate(normals) @ turn.T,
+                                 np.asarray(vertex_normals(solid, headset.solid_triangles), np.float64)])  # fmt: skip
+    triangles.append(parts.astype(np.int64) + count)
+    material.append(np.full(len(parts), MATERIALS.index("housing")))
+    kinds = np.concatenate(material)
+    none = np.full((len(kinds) - len(face.triangles), 3), -1)
+    centers = actor.geometry.eye_centers.astype(np.float64) @ turn.T + shift
+    ahead = np.stack([turn @ rotation_from_gaze(look_at_[side])[:, 2] for side in (0, 1)])
+    return Surfaces(
+        points=placed,
+        triangles=np.ascontiguousarray(np.concatenate(triangles), np.int32),
+        material=kinds.astype(np.uint8),
+        uv=face.uv,
+        uv_triangles=np.concatenate([face.uv_triangles, none]).astype(np.int32),
+        eyes=centers,
+        gaze=ahead,
+        eye_radius=actor.eye_radius,
+        normals=facing_all,
+        casters=kinds != MATERIALS.index("hair"),
+    )

@@ -1,0 +1,82 @@
+"""A person in a headset is put together in the right places."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from refa_cli.face.default import default_face
+from refa_cli.face.evaluate import Geometry
+from refa_cli.face.shapes import EXPRESSIONS, INDEX
+from refa_cli.headset.default import default_headset
+from refa_cli.headset.parts import cameras_with, lens_of
+from refa_cli.render.hair import brows, lashes
+from refa_cli.render.infrared import MATERIALS, lights_of, radiance, shadow_maps
+from refa_cli.render.scene import Actor, assemble
+
+FACE, HEADSET = default_face(), default_headset()
+NEUTRAL = np.zeros(len(EXPRESSIONS))
+
+
+@pytest.fixture(scope="module")
+def actor() -> Actor:
+    rng = np.random.default_rng(0)
+    return Actor.of(FACE, Geometry.of_face(FACE), brows(FACE, rng, 100) + lashes(FACE, rng, 30))
+
+
+def test_head_hair_and_headset_lie_in_the_headset_frame(actor: Actor) -> None:
+    scene = assemble(actor, HEADSET, HEADSET.headset_from_head, NEUTRAL)
+    count = len(FACE.mean)
+    np.testing.assert_allclose(scene.points[:count], FACE.mean + HEADSET.headset_from_head[:3, 3], atol=1e-6)
+    np.testing.assert_allclose(scene.points[-len(HEADSET.solid_vertices) :], HEADSET.solid_vertices, atol=1e-6)
+    assert scene.normals is not None and len(scene.normals) == len(scene.points)
+    assert len(scene.triangles) == len(scene.material) == len(scene.uv_triangles)
+    assert scene.triangles.max() < len(scene.points)
+    hair = scene.material == MATERIALS.index("hair")
+    assert scene.casters is not None and not scene.casters[hair].any() and scene.casters[~hair].all()
+    assert (scene.uv_triangles[len(FACE.triangles) :] == -1).all()
+    assert 0.01 < actor.eye_radius < 0.02
+
+
+def test_eyes_look_where_they_are_told(actor: Actor) -> None:
+    gaze = np.radians([[20.0, 5.0], [10.0, -5.0]])
+    scene = assemble(actor, HEADSET, HEADSET.headset_from_head, NEUTRAL, gaze)
+    np.testing.assert_allclose(np.arctan2(scene.gaze[:, 0], scene.gaze[:, 2]), gaze[:, 0], atol=1e-6)
+    np.testing.assert_allclose(np.arcsin(scene.gaze[:, 1]), gaze[:, 1], atol=1e-6)
+    ball = FACE.eyeball == 1
+    straight = assemble(actor, HEADSET, HEADSET.headset_from_head, NEUTRAL)
+    moved = scene.points[: len(FACE.mean)][ball] - straight.points[: len(FACE.mean)][ball]
+    assert moved[straight.points[: len(FACE.mean)][ball][:, 2].argmax(), 0] > 0.003
+
+
+def test_a_turned_donning_turns_everything_of_the_head(actor: Actor) -> None:
+    turn = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
+    pose = np.eye(4)
+    pose[:3, :3] = turn
+    scene, straight = assemble(actor, HEADSET, pose, NEUTRAL), assemble(actor, HEADSET, np.eye(4), NEUTRAL)
+    head = len(straight.points) - len(HEADSET.solid_vertices)
+    np.testing.assert_allclose(scene.points[:head], straight.points[:head] @ turn.T, atol=1e-9)
+    assert scene.normals is not None and straight.normals is not None
+    np.testing.assert_allclose(scene.normals[:head], straight.normals[:head] @ turn.T, atol=1e-9)
+    np.testing.assert_allclose(scene.gaze, straight.gaze @ turn.T, atol=1e-12)
+
+
+def test_shut_eyes_hide_pupils_and_their_glints(actor: Actor) -> None:
+    """The darkest and the brightest of what an eye camera sees around the pupil go as the lids close."""
+    camera = cameras_with(HEADSET, role="eye_left", embedded=True)[0]
+    shut = NEUTRAL.copy()
+    shut[INDEX["EyesClosedL"]] = 1.0
+    pictures = []
+    for weights in (NEUTRAL, shut):
+        scene = assemble(actor, HEADSET, HEADSET.headset_from_head, weights)
+        lights = lights_of(HEADSET, camera)
+        pose = HEADSET.camera_from_headset[camera]
+        pictures.append(radiance(scene, actor.look, lights, lens_of(HEADSET, camera), pose, shadow_maps(scene, lights)))
+    pose = (HEADSET.camera_from_headset[camera] @ HEADSET.headset_from_head).astype(np.float64)
+    pupil = pose[:3, :3] @ (FACE.eye_centers[0] + [0, 0, actor.eye_radius]) + pose[:3, 3]
+    column, row = lens_of(HEADSET, camera).project(pupil).astype(int)
+    around = np.s_[row - 12 : row + 13, column - 12 : column + 13]
+    skin = np.median(pictures[1][around])
+    assert np.median(pictures[0][around]) < 0.3 * skin
+    assert np.percentile(pictures[1][around], 10) > 0.4 * skin  # below it are lashes
+    assert pictures[0][around].max() > 2 * pictures[1][around].max()
