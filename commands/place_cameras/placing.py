@@ -12,6 +12,7 @@ from refa_cli import console
 from refa_cli.commands.place_cameras.candidates import Candidate, listed, sought
 from refa_cli.commands.place_cameras.choose import Ranked, rank
 from refa_cli.commands.place_cameras.lights import place_lights
+from refa_cli.commands.place_cameras.lights import sought as sought_lights
 from refa_cli.commands.place_cameras.measure import Trials, measure
 from refa_cli.face.default import load_face
 from refa_cli.face.prompts import PROMPTS
@@ -55,8 +56,14 @@ def plan_of(
     given = [[*map(float, c.camera.camera_from_headset.reshape(-1)), *map(float, c.camera.lens.parameters[:13]),
               c.camera.name] for c in found]  # fmt: skip
     options = {"identities": identities, "expressions": expressions, "donnings": donnings, "candidates": given,
-               "leds": leds}  # fmt: skip
+               "leds": leds, "lights": light_places(base, seed, mounts) if leds else []}  # fmt: skip
     return Plan(Trials(model, base, identities, names, donnings, seed), found, options, leds, mounts)
+
+
+def light_places(headset: Headset, seed: int, mounts: Path | None) -> list[float]:
+    """What candidate lights depend on beside options that the recipe holds anyway. Raises DataError."""
+    position, direction, half_angle = sought_lights(headset, seed, mounts)
+    return [*map(float, position.reshape(-1)), *map(float, direction.reshape(-1)), half_angle]
 
 
 def place(
@@ -67,10 +74,9 @@ def place(
     placed = with_cameras(plan.trials.headset, [row.candidate.camera for row in ranked if row.chosen])
     if plan.leds:
         lit = place_lights(plan.trials, placed, plan.leds, plan.mounts)
-        times = np.exp(lit.merit - lit.former)
-        console.note(
-            f"the darkest region gets {times:.2f} times the light it had (geometric mean, same total intensity)."
-        )
+        if np.isfinite(lit.former):
+            times = np.exp(lit.merit - lit.former)
+            console.note(f"the darkest region gets {times:.2f} times its light (geometric mean, same total intensity).")
         placed = lit.headset
     if writing is not None:
         with writing as out:

@@ -38,6 +38,8 @@ def vertex_normals(vertices: Float, triangles: Int) -> Float:
     """vertices [..., V, 3] -> unit normals [..., V, 3], triangles weighted by area; zero where there is no area."""
     count = vertices.shape[-2]
     faces = triangle_vectors(vertices, triangles)
+    if not len(triangles):
+        return np.zeros_like(vertices)
     corners = triangles.reshape(-1)
     spread = csr_matrix(
         (np.ones(corners.size, vertices.dtype), (corners, np.repeat(np.arange(len(triangles)), 3))),

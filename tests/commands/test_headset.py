@@ -102,3 +102,12 @@ def test_the_infrared_picture_is_exposed_and_repeats(tmp_path: Path, capsys: Cap
     assert 60 < np.percentile(first[first > 8], 75) < 230
     assert app.main(["headset", "--infrared", str(tmp_path / "c.png"), "--show", "happy"]) == 2
     assert "prompted expressions" in capsys.readouterr().err
+
+
+def test_a_headset_without_lights_and_parts_can_be_drawn(tmp_path: Path, capsys: Captured) -> None:
+    file, over, infrared = tmp_path / "bare.toml", tmp_path / "over.png", tmp_path / "infrared.png"
+    place = "field_degrees = 60\nposition_mm = [0, 0, 90]\nlook_at_mm = [0, 0, 0]\nsize = [120, 160]\nbits = 10\n"
+    file.write_text('name = "bare"\n[[camera]]\nname = "a"\nrole = "other"\n' + place)
+    assert app.main(["headset", str(file), "--overlay", str(over), "--infrared", str(infrared), "--lights"]) == 0
+    assert np.asarray(Image.open(over)).std() > 10
+    assert np.asarray(Image.open(infrared))[4:120, 4:160].max() < 40  # nothing lights it
