@@ -14,16 +14,14 @@ from refa_cli.formats.spec import U8
 from refa_cli.headset.donning import pushed, random_slip
 from refa_cli.headset.parts import lens_of
 from refa_cli.render.hair import brows, lashes
-from refa_cli.render.infrared import Look, Sensor, lights_of, radiance, shadow_maps
+from refa_cli.render.infrared import Look, lights_of, radiance, shadow_maps
 from refa_cli.render.scene import Actor, assemble
+from refa_cli.render.sensor import Sensor, gain_for
 from refa_cli.render.sheets import contact_sheet, shrunk
 from refa_cli.render.skin import Skin, relief_tile, repeats, tone_map
 
 COLUMNS: Final = 5
 LARGEST: Final = 256
-SAMPLES: Final = 2
-EXPOSED: Final = 0.75
-"""Share of the full well that the 95th percentile of what a camera sees is exposed to."""
 
 
 def draw_infrared(headset: Headset, face: FaceModel, expression: str, seed: int) -> U8:
@@ -45,10 +43,7 @@ def draw_infrared(headset: Headset, face: FaceModel, expression: str, seed: int)
     for camera in range(len(headset.camera_names)):
         on = headset.led_lights[:, camera]
         lens, pose = lens_of(headset, camera), headset.camera_from_headset[camera]
-        light = radiance(surfaces, look, lights_of(headset, camera), lens, pose, shadows[on], SAMPLES)
-        lit = light[light > 0]
-        level = float(np.percentile(lit, 95)) if len(lit) else 1.0
-        sensor = Sensor(gain=EXPOSED * Sensor.full_well / max(level, 1e-12), blur=0.5)
-        picture = sensor.expose(light, lens, rng)
+        light = radiance(surfaces, look, lights_of(headset, camera), lens, pose, shadows[on])
+        picture = Sensor(gain=gain_for(light), blur=0.5).expose(light, lens, rng)
         pictures.append(shrunk(np.repeat(picture[..., None].astype(np.uint8), 3, 2), LARGEST))
     return contact_sheet(pictures, list(headset.camera_names), COLUMNS)

@@ -1,11 +1,11 @@
-"""Hair of brows, lashes and beards: strands that stand on the skin and go along with it, drawn as thin ribbons.
+"""Hair of brows, lashes and beards: strands that stand on the skin and go along with it.
 
     hair = brows(face, rng) + lashes(face, rng)
-    points, normals, triangles = hair.ribbons(vertices)
+    lines, width = hair.lines(vertices)
 
 A strand hangs on a place of the face model's surface, in a frame of that place: out of the skin, up along it, and to
-the side. It is as wide as hair, 0.05 to 0.1 mm, which is less than a pixel of most cameras; renders thin it out or
-sample finely.
+the side. It is as wide as hair, 0.05 to 0.1 mm, which is less than a pixel of most cameras: pictures draw it by the
+share of each pixel that it covers.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from refa_cli.formats.spec import F64, I32
 
 JOINTS: Final = 4
 """Points of a strand, its root among them."""
+TIP: Final = 0.15
 BROW, LASH, BEARD = 0.00009, 0.00007, 0.00008
 """Widths of hairs, metres."""
 
@@ -32,7 +33,7 @@ BROW, LASH, BEARD = 0.00009, 0.00007, 0.00008
 @dataclass(frozen=True)
 class Hair:
     """S strands: triangle [S] and barycentric [S, 3] of their roots; shape [S, JOINTS, 3]: metres out of the skin, up
-    along it and towards the subject's left; width [S] metres at the root, nothing at the tip; corners [F, 3] of the
+    along it and towards the subject's left; width [S] metres at the root, TIP of that at the tip; corners [F, 3] of the
     face model's triangles."""
 
     triangle: NDArray[np.int64]
@@ -54,11 +55,9 @@ class Hair:
             self.triangle[kept], self.barycentric[kept], self.shape[kept], self.width[kept] / share, self.corners
         )
 
-    def ribbons(self, vertices: F64) -> tuple[F64, F64, I32]:
-        """Points [P, 3], their normals [P, 3] and triangles [T, 3] of the hair on a head [V, 3], in its frame, whose
-        +Y is up."""
-        if not len(self.triangle):
-            return np.zeros((0, 3)), np.zeros((0, 3)), np.zeros((0, 3), np.int32)
+    def lines(self, vertices: F64) -> tuple[F64, F64]:
+        """Joints [S, JOINTS, 3] of the strands on a head [V, 3], in its frame, whose +Y is up, and their width there
+        [S, JOINTS], metres."""
         corners = self.corners[self.triangle]
         roots = np.einsum("sc,sci->si", self.barycentric, vertices[corners])
         smooth = np.asarray(vertex_normals(vertices, self.corners), np.float64)
@@ -66,19 +65,8 @@ class Hair:
         out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
         up = np.array([0.0, 1.0, 0.0]) - out[:, 1:2] * out
         up /= np.maximum(np.linalg.norm(up, axis=1, keepdims=True), 1e-12)
-        left = np.cross(up, out)
-        frame = np.stack([out, up, left], 1)  # [S, 3, 3]
-        line = roots[:, None] + self.shape @ frame  # [S, J, 3]
-        way = np.gradient(line, axis=1)
-        side = np.cross(way, out[:, None])
-        side /= np.maximum(np.linalg.norm(side, axis=2, keepdims=True), 1e-12)
-        taper = np.linspace(1, 0.15, line.shape[1])[:, None] * self.width[:, None, None] / 2
-        points = np.stack([line - taper * side, line + taper * side], 2).reshape(-1, 3)  # two sides of each joint
-        count, joints = line.shape[:2]
-        at = (np.arange(count)[:, None] * joints + np.arange(joints - 1)) * 2
-        quads = [np.stack([at, at + 1, at + 3], -1), np.stack([at, at + 3, at + 2], -1)]
-        normals = np.repeat(out, 2 * joints, axis=0)
-        return points, normals, np.concatenate([q.reshape(-1, 3) for q in quads]).astype(np.int32)
+        frame = np.stack([out, up, np.cross(up, out)], 1)  # [S, 3, 3]
+        return roots[:, None] + self.shape @ frame, np.linspace(1, TIP, JOINTS) * self.width[:, None]
 
 
 def brows(face: FaceModel, rng: np.random.Generator, count: int = 420, length: float = 0.007) -> Hair:

@@ -1,8 +1,8 @@
-"""What an infrared camera of a headset sees: skin lit by LEDs a few centimetres away, shadows, glints, and a sensor.
+"""What an infrared camera of a headset sees: skin lit by LEDs a few centimetres away, shadows, glints and hair.
 
-    surfaces = Surfaces(points, triangles, material, uv, uv_triangles)      # headset frame
+    surfaces = assemble(actor, headset, headset_from_head, weights, gaze)   # headset frame, see `scene`
     lights = lights_of(headset)
-    picture = sensor.expose(radiance(surfaces, look, lights, lens, camera_from_headset), rng)
+    light = radiance(surfaces, look, lights, lens, camera_from_headset, shadow_maps(surfaces, lights))
 
 At 850 nm skin is bright and nearly even in tone, lips hardly differ from it, irises are grey whatever their colour and
 pupils dark, since no light is on the camera's axis. Reflectances: Cooksey and Allen, "Reflectance measurements of human
@@ -13,11 +13,11 @@ is a diffuse part with a softened terminator, which stands in for scattering, an
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from refa_cli.face.mesh import vertex_normals
 from refa_cli.formats.headset import Headset
@@ -25,6 +25,7 @@ from refa_cli.formats.spec import B1, F32, F64, I32, U8
 from refa_cli.headset.lenses import Lens
 from refa_cli.headset.poses import look_at
 from refa_cli.render import infrared_kernels as kernels
+from refa_cli.render import strand_kernels
 from refa_cli.render.rasterize import see
 
 MATERIALS: Final = (
@@ -51,6 +52,9 @@ CORNEA_RADIUS, CORNEA_AHEAD, CORNEA_REFLECTANCE = 0.0078, 0.0047, 0.025
 """Radius of the cornea's sphere; its centre lies so far before the eyeball's for an eyeball of 12 mm, metres."""
 SHADOW_SIZE: Final = 192
 SHADOW_HALF_ANGLE: Final = float(np.radians(80))
+STEREOGRAPHIC: Final = (1 / 12, 1 / 120, 17 / 20160, 31 / 362880)
+"""2 tan(a / 2) as Kannala and Brandt's polynomial: right to 0.02 % at SHADOW_HALF_ANGLE."""
+BEAM: Final = 513
 AMBIENT: Final = 0.02
 """Share of the mean irradiance that comes back from everywhere, the inside of the headset included."""
 
@@ -61,8 +65,7 @@ class Surfaces:
 
     points [V, 3]; triangles [F, 3]; material [F] of MATERIALS; uv [U, 2] and uv_triangles [F, 3] (-1: none); eyes
     [2, 3]: eyeball centres, gaze [2, 3]: unit vectors they look along, eye_radius: of the eyeballs; normals [V, 3] in
-    place of those of the triangles; casters [F]: triangles that throw shadows, all by default (hair, narrower than a
-    cell of a shadow map, should not).
+    place of those of the triangles; strands [S, J, 3]: joints of hairs, strand_width [S, J]: metres.
     """
 
     points: F64
@@ -74,7 +77,8 @@ class Surfaces:
     gaze: F64
     eye_radius: float
     normals: F64 | None = None
-    casters: B1 | None = None
+    strands: F64 = field(default_factory=lambda: np.zeros((0, 2, 3)))
+    strand_width: F64 = field(default_factory=lambda: np.zeros((0, 2)))
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,11 @@ class Lights:
     intensity: F64
     exponent: F64
 
+    def beams(self) -> F64:
+        """Shares [L, BEAM] of the intensity on the axis, over the cosine to it from 0 to 1."""
+        table: F64 = np.linspace(0, 1, BEAM)[None] ** self.exponent[:, None]
+        return table
+
     def frames(self) -> F64:
         """light_from_headset [L, 4, 4]: z along the beam."""
         out = np.empty((len(self.position), 4, 4))
@@ -118,14 +127,23 @@ def lights_of(headset: Headset, camera: int | None = None) -> Lights:
     return Lights(position, direction, intensity, exponent)
 
 
+def shadow_focal(size: int) -> float:
+    """Pixels a radian on the axis of a shadow map [size, size]."""
+    return float(size / (4 * np.tan(SHADOW_HALF_ANGLE / 2)))
+
+
+@cache
+def _shadow_lens(size: int) -> Lens:
+    focal = shadow_focal(size)
+    return Lens("kannala_brandt", (focal, focal, size / 2, size / 2), STEREOGRAPHIC, (size, size))
+
+
 def shadow_maps(surfaces: Surfaces, lights: Lights, size: int = SHADOW_SIZE) -> F32:
-    """How far each light sees [L, size, size], metres along its axis, 0 for nothing; equidistant around the axis."""
-    focal = size / 2 / SHADOW_HALF_ANGLE
-    lens = Lens("kannala_brandt", (focal, focal, size / 2, size / 2), (0.0, 0.0, 0.0, 0.0), (size, size))
+    """How far each light sees [L, size, size], metres along its axis, 0 for nothing; stereographic around the axis."""
+    lens = _shadow_lens(size)
     out = np.zeros((len(lights.position), size, size), np.float32)
-    triangles = surfaces.triangles if surfaces.casters is None else surfaces.triangles[surfaces.casters]
     for i, frame in enumerate(lights.frames()):
-        seen = see(surfaces.points @ frame[:3, :3].T + frame[:3, 3], triangles, lens)
+        seen = see(surfaces.points @ frame[:3, :3].T + frame[:3, 3], surfaces.triangles, lens)
         out[i] = seen.depth
     return out
 
@@ -158,49 +176,22 @@ def radiance(
         raster.ids, raster.barycentric, raster.depth, x, y, points, np.asarray(normals, np.float32),
         surfaces.triangles, surfaces.material, look.table, surfaces.uv, surfaces.uv_triangles, look.tone, look.slope,
         look.repeats,
-        at, way, lights.intensity, lights.exponent, from_camera, maps, maps.shape[1] / 2 / SHADOW_HALF_ANGLE, cornea,
+        at, way, lights.intensity, lights.beams(), from_camera, maps, shadow_focal(maps.shape[1]), cornea,
         CORNEA_RADIUS * surfaces.eye_radius / 0.012, CORNEA_REFLECTANCE, WET, ambient_of(surfaces, lights), out,
     )  # fmt: skip
+    if len(surfaces.strands):
+        lines = np.ascontiguousarray(surfaces.strands @ turn.T + shift)
+        bright = np.empty(lines.shape[:2])
+        hair = float(look.table[MATERIALS.index("hair"), 0])
+        strand_kernels.light_strands(lines, hair, at, way, lights.intensity, lights.beams(), from_camera, maps,
+                                     shadow_focal(maps.shape[1]), ambient_of(surfaces, lights), bright)  # fmt: skip
+        strand_kernels.draw_strands(lines, surfaces.strand_width, bright, lens.parameters, raster.depth, out)
     return out
 
 
 def ambient_of(surfaces: Surfaces, lights: Lights) -> float:
     """Irradiance from everywhere, W/m^2: a share of what the lights give at 40 mm together."""
     return float(AMBIENT * lights.intensity.sum() / 0.04**2)
-
-
-@dataclass(frozen=True)
-class Sensor:
-    """From radiance to numbers. gain: electrons per W/(m^2 sr) on the axis during one exposure; full_well and read
-    noise in electrons; vignetting: how much of the cosine's fourth power counts, 0..1; black: level of no light; blur:
-    standard deviation of what lens and pixels spread, pixels."""
-
-    gain: float = 2200.0
-    full_well: float = 12_000.0
-    read_noise: float = 12.0
-    vignetting: float = 1.0
-    black: float = 4.0
-    bits: int = 8
-    gamma: float = 1.0
-    blur: float = 0.0
-
-    def electrons(self, light: F32, lens: Lens) -> F32:
-        """Mean electrons [H, W] of radiance [H, W], the well not yet full."""
-        x, y = lens.ray_grids()
-        cosine = 1 / np.sqrt(1 + x**2 + y**2)
-        fall = np.nan_to_num(cosine**4 * self.vignetting + (1 - self.vignetting), nan=0.0)
-        spread = gaussian_filter(light, self.blur) if self.blur else light
-        return np.asarray(self.gain * spread * fall, np.float32)
-
-    def expose(self, light: F32, lens: Lens, rng: np.random.Generator | None = None) -> NDArray[Any]:
-        """The picture [H, W], uint8 or uint16, with shot and read noise, or without any if no generator is given."""
-        charge = self.electrons(light, lens)
-        if rng is not None:
-            noise = rng.standard_normal(charge.shape, dtype=np.float32)
-            charge = charge + noise * np.sqrt(np.maximum(charge, 0) + self.read_noise**2)
-        top = 2**self.bits - 1
-        level: Any = np.clip(charge / self.full_well, 0, 1) ** self.gamma * (top - self.black) + self.black
-        return np.asarray(np.rint(np.clip(level, 0, top)), np.uint8 if self.bits == 8 else np.uint16)
 
 
 def seen_by(headset: Headset, camera: int) -> B1:

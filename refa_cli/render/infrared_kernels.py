@@ -58,8 +58,8 @@ def _lobe(cos_h: float, cos_l: float, cos_v: float, cos_d: float, roughness: flo
 def _lit(shadows: F32, light: int, x: float, y: float, z: float, light_from_camera: F64, focal: float) -> float:
     """Share 0..1 of a light that reaches a place in the camera frame: four looks into its map of distances.
 
-    shadows [L, S, S]: distance along the light's axis of what it sees, 0 for nothing; equidistant, so that a direction
-    `a` radians off the axis lies focal * a pixels from the middle.
+    shadows [L, S, S]: distance along the light's axis of what it sees, 0 for nothing; stereographic: a direction `a`
+    radians off the axis lies focal * 2 tan(a / 2) pixels from the middle.
     """
     m = light_from_camera[light]
     px = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
@@ -67,13 +67,12 @@ def _lit(shadows: F32, light: int, x: float, y: float, z: float, light_from_came
     pz = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
     if pz <= 0.0:
         return 0.0
-    aside = np.sqrt(px * px + py * py)
     size = shadows.shape[1]
-    scale = focal * np.arctan2(aside, pz) / max(aside, 1e-12)
+    scale = 2.0 * focal / (pz + np.sqrt(px * px + py * py + pz * pz))
     column, row = px * scale + size / 2 - 0.5, py * scale + size / 2 - 0.5
-    left, top = int(np.floor(column)), int(np.floor(row))
-    if left < 0 or top < 0 or left >= size - 1 or top >= size - 1:
+    if not (0.0 <= column < size - 1 and 0.0 <= row < size - 1):
         return 1.0
+    left, top = int(column), int(row)
     fx, fy = column - left, row - top
     total = 0.0
     for i in range(2):
@@ -91,11 +90,19 @@ def _lit_each(shadows: F32, at: F64, light_from_world: F64, focal: float, out: F
             out[i, light] = lit(shadows, light, at[i, 0], at[i, 1], at[i, 2], light_from_world, focal)
 
 
+def _beam(beams: F64, light: int, aim: float) -> float:
+    """Share of its axis's intensity that a light sends where the cosine to its axis is aim, 0..1: from a table [L, B]
+    over that cosine, since powers are slow."""
+    place = min(aim, 1.0) * (beams.shape[1] - 1)
+    low = min(int(place), beams.shape[1] - 2)
+    return float(beams[light, low] + (place - low) * (beams[light, low + 1] - beams[light, low]))
+
+
 def _shade(
     ids: I32, barycentric: Array, depth: Array, rays_x: F64, rays_y: F64,
     points: F64, normals: F32, triangles: I32, material: U8, materials: F64,
     uv: F32, uv_triangles: I32, tone: F32, slope: F32, repeats: float,
-    light_at: F64, light_way: F64, light_power: F64, light_exponent: F64, light_from_camera: F64, shadows: F32,
+    light_at: F64, light_way: F64, light_power: F64, beams: F64, light_from_camera: F64, shadows: F32,
     focal: float, cornea_at: F64, cornea_radius: float, cornea_reflectance: float, wet: NDArray[np.bool_],
     ambient: float, out: F32,
 ) -> None:  # fmt: skip
@@ -103,7 +110,7 @@ def _shade(
 
     points [V, 3] and normals [V, 3] in the camera frame; material [F] into materials [M, 5] (see above); tone
     [T, T, 1]: factor on the albedo, slope [T, T, 2]: of the relief along u and v, a tile; lights: places, axes, W/sr,
-    exponent of the beam's cosine, [L, 4, 4] frames and shadow maps (none if empty); cornea_at [2, 3]: centres of both
+    beams [L, B] (see `beam`), [L, 4, 4] frames and shadow maps (none if empty); cornea_at [2, 3]: centres of both
     corneas; wet [M]: materials behind a cornea; ambient: irradiance from everywhere, W/m^2.
     """
     height, width = ids.shape
@@ -183,7 +190,7 @@ def _shade(
                 soft = (cos_l + wrap) / (1.0 + wrap)
                 if soft <= 0.0 and not shines:
                     continue
-                power = light_power[light] * aim ** light_exponent[light] / square
+                power = light_power[light] * beam(beams, light, aim) / square
                 if shadows.shape[0] > 0:
                     power *= lit(shadows, light, x, y, z, light_from_camera, focal)
                 if power <= 0.0:
@@ -216,9 +223,10 @@ def _shade(
             out[row, column] = total
 
 
-bilinear = njit(cache=True, nogil=True)(_bilinear)
-tiled = njit(cache=True, nogil=True)(_tiled)
-lobe = njit(cache=True, nogil=True)(_lobe)
-lit = njit(cache=True, nogil=True)(_lit)
+bilinear = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_bilinear)
+tiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_tiled)
+lobe = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_lobe)
+lit = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_lit)
 lit_each = njit(cache=True, nogil=True)(_lit_each)
-shade = njit(cache=True, nogil=True, error_model="numpy")(_shade)
+beam = njit(cache=True, nogil=True)(_beam)
+shade = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_shade)

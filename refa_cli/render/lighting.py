@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refa_cli.formats.spec import F64
-from refa_cli.render.infrared import SHADOW_HALF_ANGLE, Lights, Surfaces, shadow_maps
+from refa_cli.render.infrared import Lights, Surfaces, shadow_focal, shadow_maps
 from refa_cli.render.infrared_kernels import lit_each
 
 
@@ -31,5 +31,5 @@ def reaching(lights: Lights, points: F64, triangles: NDArray[Any], at: F64) -> F
                      np.zeros((1, 2), np.float32), none, nowhere, nowhere, 0.012)  # fmt: skip
     maps = shadow_maps(scene, lights)
     out = np.empty((len(at), len(lights.position)))
-    lit_each(maps, np.ascontiguousarray(at), lights.frames(), maps.shape[1] / 2 / SHADOW_HALF_ANGLE, out)
+    lit_each(maps, np.ascontiguousarray(at), lights.frames(), shadow_focal(maps.shape[1]), out)
     return out

@@ -57,13 +57,7 @@ def assemble(
     points, normals = [head], [np.asarray(vertex_normals(head, face.triangles), np.float64)]
     triangles, material = [face.triangles.astype(np.int64)], [face.material.astype(np.int64)]
     count = len(head)
-    if actor.hair is not None and len(actor.hair.triangle):
-        at, facing, corners = actor.hair.ribbons(head)
-        points.append(at)
-        normals.append(facing)
-        triangles.append(corners.astype(np.int64) + count)
-        material.append(np.full(len(corners), MATERIALS.index("hair")))
-        count += len(at)
+    lines, width = actor.hair.lines(head) if actor.hair is not None else (np.zeros((0, 2, 3)), np.zeros((0, 2)))
     parts, _ = triangles_of(headset, "housing", "lens")
     solid = headset.solid_vertices.astype(np.float64)
     placed: F64 = np.concatenate([np.concatenate(points) @ turn.T + shift, solid])
@@ -85,5 +79,6 @@ def assemble(
         gaze=ahead,
         eye_radius=actor.eye_radius,
         normals=facing_all,
-        casters=kinds != MATERIALS.index("hair"),
+        strands=lines @ turn.T + shift,
+        strand_width=width,
     )

@@ -24,17 +24,14 @@ def rng() -> np.random.Generator:
 @pytest.mark.parametrize("hair", [brows(FACE, rng()), lashes(FACE, rng()), beard(FACE, rng(), 300, 0.01)],
                          ids=["brows", "lashes", "beard"])  # fmt: skip
 def test_roots_lie_on_the_skin_and_strands_outside_of_it(hair: Hair) -> None:
-    points, normals, triangles = hair.ribbons(MEAN)
-    strands = len(hair.triangle)
-    assert points.shape == normals.shape == (strands * JOINTS * 2, 3)
-    assert triangles.shape == (strands * (JOINTS - 1) * 2, 3) and triangles.max() < len(points)
-    line = points.reshape(strands, JOINTS, 2, 3).mean(2)
+    line, width = hair.lines(MEAN)
+    assert line.shape == (len(hair.triangle), JOINTS, 3) and width.shape == line.shape[:2]
     roots = ClosestPoints(MEAN, FACE.triangles).query(line[:, 0])
     assert roots.distance.max() < 1e-6
     length = np.linalg.norm(np.diff(line, axis=1), axis=2).sum(1)
     assert length.min() > 0.001 and length.max() < 0.02
-    np.testing.assert_allclose(np.linalg.norm(points.reshape(strands, JOINTS, 2, 3)[:, 0, 0] - line[:, 0], axis=1),
-                               hair.width / 2, rtol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(width[:, 0], hair.width)
+    assert (np.diff(width, axis=1) < 0).all()
 
 
 def test_hair_goes_along_with_the_face() -> None:
@@ -43,7 +40,7 @@ def test_hair_goes_along_with_the_face() -> None:
         weights[INDEX[name]] = 1.0
     raised = Geometry.of_face(FACE).evaluate(weights).astype(np.float64)
     hair = brows(FACE, rng())
-    before, after = (hair.ribbons(v)[0].reshape(-1, JOINTS, 2, 3)[:, 0].mean(1) for v in (MEAN, raised))
+    before, after = (hair.lines(v)[0][:, 0] for v in (MEAN, raised))
     moved = after - before
     assert np.median(moved[:, 1]) > 0.002
     corners = FACE.triangles[hair.triangle]
@@ -74,7 +71,7 @@ def test_hair_repeats_with_its_seed_and_unknown_parts_are_refused() -> None:
     with pytest.raises(ValueError, match="parts of a beard"):
         beard(FACE, rng(), 10, 0.01, ("ears",))
     none = Hair(np.zeros(0, np.int64), np.zeros((0, 3)), np.zeros((0, JOINTS, 3)), np.zeros(0), FACE.triangles)
-    assert [len(part) for part in none.ribbons(MEAN)] == [0, 0, 0]
+    assert [len(part) for part in none.lines(MEAN)] == [0, 0]
 
 
 def test_tone_is_even_about_one_and_spots_darken() -> None:

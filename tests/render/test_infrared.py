@@ -15,7 +15,6 @@ from refa_cli.render.infrared import (
     TABLE,
     Lights,
     Look,
-    Sensor,
     Surfaces,
     ambient_of,
     lights_of,
@@ -116,7 +115,7 @@ def test_what_stands_between_throws_a_shadow() -> None:
     clear = (np.abs(y) > 0.013) & (x < 0)
     assert inside.sum() > 20 and clear.sum() > 200
     assert (shaded[inside] < 0.35 * lit[inside]).all()
-    np.testing.assert_allclose(shaded[clear], lit[clear])
+    np.testing.assert_allclose(shaded[clear], lit[clear], rtol=0.005)
 
 
 def test_a_cornea_shows_each_light_as_a_glint() -> None:
@@ -160,24 +159,3 @@ def test_lights_of_a_camera_are_those_that_are_on_while_it_exposes() -> None:
     every = lights_of(headset)
     beam = np.cos(headset.led_half_angle) ** every.exponent
     np.testing.assert_allclose(beam, 0.5, atol=1e-6)
-
-
-def test_a_sensor_counts_photons() -> None:
-    sensor, light = Sensor(vignetting=0.0), np.full(LENS.size, 2.0, np.float32)
-    clean = sensor.expose(light, LENS)
-    expected = 4 + 2 * sensor.gain / sensor.full_well * 251
-    assert clean.dtype == np.uint8 and (clean == round(expected)).all()
-    many = np.stack([sensor.expose(light, LENS, np.random.default_rng(i)) for i in range(40)]).astype(float)
-    spread = np.sqrt(2 * sensor.gain + sensor.read_noise**2) / sensor.full_well * 251
-    assert many.std(0).mean() == pytest.approx(np.sqrt(spread**2 + 1 / 12), rel=0.05)
-    assert (sensor.expose(light * 100, LENS) == 255).all()
-    assert (sensor.expose(light * 0, LENS) == 4).all()
-    deep = replace(sensor, bits=12, black=16.0).expose(light, LENS)
-    assert deep.dtype == np.uint16 and deep.max() > 1000
-
-
-def test_pictures_fall_off_with_the_cosine_s_fourth_power() -> None:
-    light = np.full(LENS.size, 1.0, np.float32)
-    charge = Sensor(vignetting=1.0).electrons(light, LENS)
-    n = LENS.rays()[0, 0]
-    assert charge[0, 0] / charge[32, 32] == pytest.approx((1 + n @ n) ** -2, rel=1e-5)

@@ -10,8 +10,8 @@ from refa_cli.face.evaluate import Geometry
 from refa_cli.face.shapes import EXPRESSIONS, INDEX
 from refa_cli.headset.default import default_headset
 from refa_cli.headset.parts import cameras_with, lens_of
-from refa_cli.render.hair import brows, lashes
-from refa_cli.render.infrared import MATERIALS, lights_of, radiance, shadow_maps
+from refa_cli.render.hair import JOINTS, brows, lashes
+from refa_cli.render.infrared import lights_of, radiance, shadow_maps
 from refa_cli.render.scene import Actor, assemble
 
 FACE, HEADSET = default_face(), default_headset()
@@ -32,8 +32,7 @@ def test_head_hair_and_headset_lie_in_the_headset_frame(actor: Actor) -> None:
     assert scene.normals is not None and len(scene.normals) == len(scene.points)
     assert len(scene.triangles) == len(scene.material) == len(scene.uv_triangles)
     assert scene.triangles.max() < len(scene.points)
-    hair = scene.material == MATERIALS.index("hair")
-    assert scene.casters is not None and not scene.casters[hair].any() and scene.casters[~hair].all()
+    assert scene.strands.shape[:2] == scene.strand_width.shape == (2 * 100 + 2 * (30 + 15), JOINTS)
     assert (scene.uv_triangles[len(FACE.triangles) :] == -1).all()
     assert 0.01 < actor.eye_radius < 0.02
 
@@ -54,11 +53,12 @@ def test_a_turned_donning_turns_everything_of_the_head(actor: Actor) -> None:
     pose = np.eye(4)
     pose[:3, :3] = turn
     scene, straight = assemble(actor, HEADSET, pose, NEUTRAL), assemble(actor, HEADSET, np.eye(4), NEUTRAL)
-    head = len(straight.points) - len(HEADSET.solid_vertices)
+    head = len(FACE.mean)
     np.testing.assert_allclose(scene.points[:head], straight.points[:head] @ turn.T, atol=1e-9)
     assert scene.normals is not None and straight.normals is not None
     np.testing.assert_allclose(scene.normals[:head], straight.normals[:head] @ turn.T, atol=1e-9)
     np.testing.assert_allclose(scene.gaze, straight.gaze @ turn.T, atol=1e-12)
+    np.testing.assert_allclose(scene.strands, straight.strands @ turn.T, atol=1e-9)
 
 
 def test_shut_eyes_hide_pupils_and_their_glints(actor: Actor) -> None:
