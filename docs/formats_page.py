@@ -6,7 +6,20 @@ import inspect
 from math import inf
 from types import ModuleType
 
-from refa_cli.formats import dataset, face, headset, labels, npz, rig, scan_truth, scans, shards
+from refa_cli.formats import (
+    captures,
+    dataset,
+    face,
+    headset,
+    labels,
+    npz,
+    rig,
+    scan_truth,
+    scans,
+    session_truth,
+    shards,
+    synth,
+)  # fmt: skip
 from refa_cli.formats.spec import ArraySpec, Checked, NamesSpec, Spec, specs_of
 
 OPENING = """# Formats
@@ -30,7 +43,10 @@ ARTIFACTS: tuple[tuple[str, ModuleType, type[Checked]], ...] = (
     ("Headset: `headset.npz`", headset, headset.Headset),
     ("Rig: `rig.npz`", rig, rig.Rig),
     ("Truth of simulated scans: `truth/SUBJECT.npz`", scan_truth, scan_truth.ScanTruth),
+    ("Truth of simulated sessions: `truth/sessions/SUBJECT.npz`", session_truth, session_truth.SessionTruth),
+    ("Captures: `captures.zarr`", captures, captures.Captures),
     ("Labels: `labels.zarr`, `preds.zarr`, `truth.zarr`", labels, labels.Labels),
+    ("Synthetic frames: `synth.zarr`", synth, synth.Synth),
 )
 
 

@@ -9,7 +9,7 @@ All of it is one Zarr version 3 group. Each refa.json is written last in its fol
 and refused. A digest covers everything below it (not the recipes). A subject is whole by itself: it may be read alone
 and copied into another dataset of its schema; a dataset refuses only if a subject that it was written with is gone.
 Opening reads manifests; arrays are read, and their chunks' checksums compared, when asked for; `verify` also compares
-the recorded SHA-256 of every array.
+the recorded digest of every array.
 """
 
 from __future__ import annotations
@@ -34,13 +34,21 @@ from refa_cli.formats.payload import (
     HEAD,
     check_head,
     check_payload,
-    describe_array,
     digest_of,
     object_of,
     payload_of,
 )
-from refa_cli.formats.shards import META, Layout, read_layout, read_rows, write_array
-from refa_cli.formats.spec import ArraySpec, Checked, specs_of
+from refa_cli.formats.shards import (
+    META,
+    Layout,
+    describe_rows,
+    digest_of_shards,
+    read_layout,
+    read_rows,
+    shard_digest,
+    write_array,
+)
+from refa_cli.formats.spec import ArraySpec, Checked, Streamed, specs_of
 
 R = TypeVar("R", bound=Checked)
 NAME = SUBJECT
@@ -69,19 +77,36 @@ class Recording(Generic[R]):
         """Rows start to stop (all by default) of one array. Raises DataError."""
         return read_rows(self.path / array, self.layout(array), start, self.shapes[array][0] if stop is None else stop)
 
-    def load(self) -> R:
-        """The whole recording in memory, checked. Raises DataError, also if it holds more than LIMIT_BYTES."""
-        size = sum(prod(shape) * np.dtype(self.entries[name]["dtype"]).itemsize for name, shape in self.shapes.items())
-        if size > LIMIT_BYTES:
-            raise DataError(self.path, "", f"at most {LIMIT_BYTES} bytes", f"{size}", "read it row by row")
-        loaded: R = object_of(self.path, self.kind, self.texts, {name: self.rows(name) for name in self.shapes})
+    def load(self, *, streamed: bool = True) -> R:
+        """The recording in memory, checked; streamed=False: without what it declares as streamed, for `rows` to read.
+
+        Raises DataError, also if that is more than LIMIT_BYTES.
+        """
+        there = {name: spec for name, spec in specs_of(self.kind).items() if isinstance(spec, ArraySpec)}
+        left = {name for name, spec in there.items() if spec.streamed and not streamed}
+        sizes = [prod(self.shapes[name]) * np.dtype(there[name].dtype).itemsize for name in there.keys() - left]
+        if sum(sizes) > LIMIT_BYTES:
+            raise DataError(self.path, "", f"at most {LIMIT_BYTES} bytes", f"{sum(sizes)}", "read it row by row")
+        arrays = {
+            name: Streamed(self.shapes[name], self.entries[name]["sha256"]) if name in left else self.rows(name)
+            for name in there
+        }
+        loaded: R = object_of(self.path, self.kind, self.texts, arrays)
         return loaded
 
     def verify(self) -> None:
-        """Reads everything and compares the recorded SHA-256 of each array. Raises DataError."""
-        held = self.load()
-        for name, entry in self.entries.items():
-            if describe_array(getattr(held, name)) != entry:
+        """Reads everything, shard by shard, and compares the recorded digest of each array. Raises DataError."""
+        held = self.load(streamed=False)
+        for name, spec in specs_of(self.kind).items():
+            if not isinstance(spec, ArraySpec):
+                continue
+            value = getattr(held, name)
+            if isinstance(value, Streamed):
+                rows = Layout.of(spec, value.shape).shard_rows
+                starts = range(0, value.shape[0] if prod(value.shape) else 0, rows)
+                blocks = (self.rows(name, start, min(start + rows, value.shape[0])) for start in starts)
+                value = Streamed(value.shape, digest_of_shards(map(shard_digest, blocks)))
+            if describe_rows(spec, value) != self.entries[name]:
                 raise DataError(self.path, name, "the bytes of its recorded SHA-256", "others", ADVICE)
 
 
@@ -185,7 +210,7 @@ class SubjectWriter:
         return True
 
     def add(self, name: str, recording: Checked) -> None:
-        """Writes one recording."""
+        """Writes one recording; of arrays that are `Streamed` the shards stand there already (see `blocks`)."""
         _check_name(self.path, "recording", name)
         if type(recording) is not self.kind:
             raise TypeError(f"a {type(recording).__name__} where {self.kind.__name__} was expected")
@@ -194,7 +219,7 @@ class SubjectWriter:
         for array, spec in specs_of(self.kind).items():
             if isinstance(spec, ArraySpec):
                 write_array(folder / array, spec, getattr(recording, array))
-        self.digests[name] = _finish(folder, {**payload_of(recording), "role": "recording"})
+        self.digests[name] = _finish(folder, {**payload_of(recording, describe_rows), "role": "recording"})
 
     def finish(self, recipe: Mapping[str, Any]) -> str:
         """Writes the subject's manifest; returns its digest."""

@@ -6,18 +6,23 @@ import os
 from pathlib import Path
 
 from refa_cli.formats import dataset, npz, scans
+from refa_cli.formats.captures import Captures
 from refa_cli.formats.errors import DataError
 from refa_cli.formats.face import FaceModel
 from refa_cli.formats.headset import Headset
 from refa_cli.formats.labels import Labels
 from refa_cli.formats.rig import Rig
 from refa_cli.formats.scan_truth import ScanTruth
+from refa_cli.formats.session_truth import SessionTruth
 from refa_cli.formats.spec import Checked
+from refa_cli.formats.synth import Synth
 
-FILES: dict[str, type[npz.NpzArtifact]] = {kind.SCHEMA: kind for kind in (FaceModel, Headset, Rig, ScanTruth)}
+FILES: dict[str, type[npz.NpzArtifact]] = {
+    kind.SCHEMA: kind for kind in (FaceModel, Headset, Rig, ScanTruth, SessionTruth)
+}
 """The kinds that are one .npz file."""
 
-DATASETS: dict[str, type[Checked]] = {kind.SCHEMA: kind for kind in (Labels,)}
+DATASETS: dict[str, type[Checked]] = {kind.SCHEMA: kind for kind in (Labels, Captures, Synth)}
 """The kinds that are recordings of datasets."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import pi
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,13 +18,14 @@ from refa_cli.formats.spec import B1, F32, I32, I64, U8, Checked, array, names
 STATES = ("tracked", "uncertain", "lost", "not_worn")
 SEGMENT_KINDS = ("neutral", "peak", "eyes_closed", "mouth_closed", "speech", "gaze", "free")
 SIDES = ("both", "left", "right")
+PERFORMED = ("unknown", "fully", "weakly", "wrongly", "omitted")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Labels(Checked):
     """T times and S segments of one recording. Read and write expressions by the names in `shapes`."""
 
-    SCHEMA: ClassVar[str] = "refa.labels/1"
+    SCHEMA: ClassVar[str] = "refa.labels/2"
 
     shapes: tuple[str, ...] = names(str(EXPRESSION_COUNT), doc="names of the expression columns, in order")
     expression_ids: tuple[str, ...] = names("E", doc="the prompted expressions that segments refer to")
@@ -48,10 +49,19 @@ class Labels(Checked):
         "S", dtype="int32", index_into="E", allow_none=True, doc="of peaks: which of expression_ids; -1: none"
     )
 
+    segment_performed: U8 = array(
+        "S", dtype="uint8", index_into=len(PERFORMED), doc=f"how a peak was shown, in truth: {', '.join(PERFORMED)}"
+    )
+
     def check(self) -> None:
         """Every segment starts, holds and ends in that order; a peak, and nothing else, has an expression."""
-        if (np.diff(self.segment_ns, axis=1) < 0).any():
-            self.refuse("segment_ns", "start <= hold <= end", "another order")
-        peak = self.segment_kind == SEGMENT_KINDS.index("peak")
-        if (peak != (self.segment_expression >= 0)).any():
-            self.refuse("segment_expression", "one for each peak, -1 for other kinds", "something else")
+        check_segments(self)
+
+
+def check_segments(held: Any) -> None:
+    """Refuses segments of Labels or Captures that are out of order, and peaks without an expression."""
+    if (np.diff(held.segment_ns, axis=1) < 0).any():
+        held.refuse("segment_ns", "start <= hold <= end", "another order")
+    peak = held.segment_kind == SEGMENT_KINDS.index("peak")
+    if (peak != (held.segment_expression >= 0)).any():
+        held.refuse("segment_expression", "one for each peak, -1 for other kinds", "something else")

@@ -37,11 +37,15 @@ from refa_cli.formats.payload import (
     object_of,
     payload_of,
 )
-from refa_cli.formats.spec import Checked
+from refa_cli.formats.spec import ArraySpec, Checked
 
 MAX_HEAD = 4 << 20
 MAX_MEMBERS = 256
 FOREIGN = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError, ValueError, EOFError)
+
+
+def _described(spec: ArraySpec, value: NDArray[Any]) -> dict[str, Any]:
+    return describe_array(value)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,13 +65,13 @@ class NpzArtifact(Checked):
         """64 hexadecimal digits that stand for the payload (everything but the recipe); computed once."""
         known: str | None = getattr(self, "_digest", None)
         if known is None:
-            known = digest_of(payload_of(self))
+            known = digest_of(payload_of(self, _described))
             object.__setattr__(self, "_digest", known)
         return known
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Writes the file in place; for atomic placing write to `refa_cli.outputs.Output.partial`."""
-        payload = payload_of(self)
+        payload = payload_of(self, _described)
         head = {**payload, "recipe": self.recipe, "digest": digest_of(payload)}
         object.__setattr__(self, "_digest", head["digest"])
         with zipfile.ZipFile(path, "w") as archive:

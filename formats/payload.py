@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -33,19 +33,19 @@ def little_endian(value: NDArray[Any]) -> NDArray[Any]:
 
 
 def describe_array(value: NDArray[Any]) -> dict[str, Any]:
-    """What a head says about an array."""
+    """What the head of a single file says about an array."""
     sha256 = hashlib.sha256(little_endian(value).data if value.size else b"").hexdigest()
     return {"dtype": value.dtype.name, "shape": list(value.shape), "sha256": sha256}
 
 
-def payload_of(value: Checked) -> dict[str, Any]:
-    """The schema, texts and array descriptions of an object."""
+def payload_of(value: Checked, describe: Callable[[ArraySpec, Any], dict[str, Any]]) -> dict[str, Any]:
+    """The schema, texts and array descriptions of an object; describe: what the container says about an array."""
     texts: dict[str, Any] = {}
     arrays: dict[str, Any] = {}
     for name, spec in specs_of(type(value)).items():
         held = getattr(value, name)
         if isinstance(spec, ArraySpec):
-            arrays[name] = describe_array(held)
+            arrays[name] = describe(spec, held)
         else:
             texts[name] = list(held) if isinstance(held, tuple) else held
     return {"schema": value.SCHEMA, "texts": texts, "arrays": arrays}

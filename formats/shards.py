@@ -4,13 +4,16 @@ Rows are indices along the first axis; a chunk is `chunk_rows` whole rows and a 
 stored as they are, in order, so a shard's index and length follow from the shape alone. zarr reads these files; refa
 reads them itself, because zarr takes sizes from the file and gives zeros for chunks that were never written. Here the
 description must be the one that stands for the shape, a shard must have its length and its index, and every chunk
-that is read must match its checksum.
+that is read must match its checksum. An array's digest is that of its shards' digests, so that several workers can
+write one array and nobody reads it again for its digest.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, prod
@@ -23,7 +26,7 @@ from numpy.typing import NDArray
 from refa_cli.formats import json_text
 from refa_cli.formats.errors import DataError
 from refa_cli.formats.payload import ADVICE, little_endian
-from refa_cli.formats.spec import ArraySpec
+from refa_cli.formats.spec import ArraySpec, Streamed
 
 META = "zarr.json"
 MAX_META = 1 << 20
@@ -113,12 +116,32 @@ class Layout:
         return folder / "c" / "/".join([str(shard), *("0" for _ in self.shape[1:])])
 
 
-def write_array(folder: Path, spec: ArraySpec, value: NDArray[Any]) -> None:
-    """Writes an array as a Zarr node in folder."""
+def describe_rows(spec: ArraySpec, value: NDArray[Any] | Streamed) -> dict[str, Any]:
+    """What the manifest of a recording says about an array."""
+    if isinstance(value, Streamed):
+        return {"dtype": spec.dtype, "shape": list(value.shape), "sha256": value.digest}
+    layout = Layout.of(spec, value.shape)
+    blocks = (value[i * layout.shard_rows : (i + 1) * layout.shard_rows] for i in range(layout.shards))
+    return {"dtype": spec.dtype, "shape": list(value.shape), "sha256": digest_of_shards(map(shard_digest, blocks))}
+
+
+def shard_digest(rows: NDArray[Any]) -> bytes:
+    """SHA-256 of the rows of one shard."""
+    return hashlib.sha256(little_endian(rows).data if rows.size else b"").digest()
+
+
+def digest_of_shards(digests: Iterable[bytes]) -> str:
+    """The digest of an array from those of its shards in order, cut as `Layout.of` cuts them: 64 hexadecimal digits."""
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def write_array(folder: Path, spec: ArraySpec, value: NDArray[Any] | Streamed) -> None:
+    """Writes an array as a Zarr node in folder; of one whose shards stand there already, only the description."""
     layout = Layout.of(spec, value.shape)
     folder.mkdir(parents=True, exist_ok=True)
-    for shard in range(layout.shards):
-        write_shard(folder, layout, shard, value[shard * layout.shard_rows : (shard + 1) * layout.shard_rows])
+    if not isinstance(value, Streamed):
+        for shard in range(layout.shards):
+            write_shard(folder, layout, shard, value[shard * layout.shard_rows : (shard + 1) * layout.shard_rows])
     (folder / META).write_bytes(json_text.pretty(layout.document()))
 
 
@@ -129,7 +152,8 @@ def write_shard(folder: Path, layout: Layout, shard: int, rows: NDArray[Any]) ->
     with open(path, "wb") as file:
         for start in range(0, len(rows), layout.chunk_rows):
             chunk = little_endian(rows[start : start + layout.chunk_rows]).tobytes().ljust(layout.chunk_bytes, b"\0")
-            file.write(chunk + crc32c(chunk))
+            file.write(chunk)
+            file.write(crc32c(chunk))
         file.write(layout.index(shard))
 
 

@@ -40,7 +40,8 @@ class ArraySpec:
     dims: numbers and names, e.g. ("V", 3); within: inclusive range of every value; index_into: the dimension (or
     count) that values index; allow_none: -1 stands for "none"; sums_to: the sum over the last axis; pose: the last
     two axes are a 4x4 rigid or similarity (rigid times one positive scale) transform; increasing: strictly along
-    the first axis; rows_per_chunk, rows_per_shard: how a dataset stores it along the first axis.
+    the first axis; rows_per_chunk, rows_per_shard: how a dataset stores it along the first axis; streamed: too large
+    to be held whole, it may be written in blocks and stand as `Streamed` in an object.
     """
 
     dims: tuple[int | str, ...]
@@ -56,6 +57,15 @@ class ArraySpec:
     increasing: bool = False
     rows_per_chunk: int = 1024
     rows_per_shard: int = 16384
+    streamed: bool = False
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """Stands for an array that is on disk only: its shape, and the digest that `shards.digest_of_shards` gives it."""
+
+    shape: tuple[int, ...]
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -116,7 +126,8 @@ class Checked:
         for name, spec in specs.items():
             value: Any = getattr(self, name)
             if isinstance(spec, ArraySpec):
-                value = to_array(self.SCHEMA, name, spec.dtype, value)
+                if not (spec.streamed and isinstance(value, Streamed)):
+                    value = to_array(self.SCHEMA, name, spec.dtype, value)
                 check_shape(self.SCHEMA, name, spec.dims, value.shape, dims)
             elif isinstance(spec, NamesSpec):
                 value = to_names(self.SCHEMA, name, value)
@@ -125,7 +136,7 @@ class Checked:
                 value = to_text(self.SCHEMA, name, value, spec.pattern)
             object.__setattr__(self, name, value)
         for name, spec in specs.items():
-            if isinstance(spec, ArraySpec):
+            if isinstance(spec, ArraySpec) and not isinstance(getattr(self, name), Streamed):
                 check_values(self.SCHEMA, name, spec, getattr(self, name), dims)
         object.__setattr__(self, "_dims", dims)
         self.check()
@@ -152,7 +163,7 @@ def same(a: Checked, b: Checked) -> bool:
         return False
     for name, spec in specs_of(type(a)).items():
         mine, theirs = getattr(a, name), getattr(b, name)
-        if isinstance(spec, ArraySpec):
+        if isinstance(spec, ArraySpec) and not isinstance(mine, Streamed) and not isinstance(theirs, Streamed):
             if mine.shape != theirs.shape or not np.array_equal(mine, theirs):
                 return False
         elif mine != theirs:

@@ -168,7 +168,7 @@ def _labels(time: F64, weights: F32, gaze: F32, seen: np.ndarray) -> Labels:
         state=np.where(seen, STATES.index("tracked"), STATES.index("lost")).astype(np.uint8),
         segment_ns=np.array([[stamps[0], stamps[0], stamps[-1]]]),
         segment_kind=np.array([SEGMENT_KINDS.index("free")], np.uint8), segment_side=np.zeros(1, np.uint8),
-        segment_expression=np.full(1, -1, np.int32),
+        segment_expression=np.full(1, -1, np.int32), segment_performed=np.zeros(1, np.uint8),
     )  # fmt: skip
 
 

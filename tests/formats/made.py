@@ -12,16 +12,19 @@ from typing import Any, TypeVar
 import numpy as np
 from hypothesis import strategies as st
 
+from refa_cli.formats.captures import Captures
 from refa_cli.formats.face import FaceModel
 from refa_cli.formats.headset import DISTORTION_COUNT, LENS_MODELS, Headset
 from refa_cli.formats.labels import SEGMENT_KINDS, Labels
 from refa_cli.formats.rig import Rig
 from refa_cli.formats.scan_truth import ScanTruth
+from refa_cli.formats.session_truth import SessionTruth
 from refa_cli.formats.spec import ArraySpec, Checked, NamesSpec, TextSpec, specs_of
+from refa_cli.formats.synth import Synth
 
 C = TypeVar("C", bound=Checked)
-KINDS: tuple[type[Checked], ...] = (FaceModel, Headset, Rig, ScanTruth, Labels)
-TEXT_OF_PATTERN = {"[0-9a-f]{64}": "0123456789abcdef" * 4}
+KINDS: tuple[type[Checked], ...] = (FaceModel, Headset, Rig, ScanTruth, SessionTruth, Labels, Captures, Synth)
+TEXT_OF_PATTERN = {"[0-9a-f]{64}": "0123456789abcdef" * 4, "[012]": "1"}
 WIDE = 1e3  # magnitude of values where the declaration sets no bound
 
 
@@ -152,6 +155,43 @@ def mend_headset(fields: dict[str, Any], dims: dict[str, int], rng: np.random.Ge
         fields["solid_triangles"], fields["solid_of_triangle"] = np.zeros((0, 3), np.int32), np.zeros(0, np.uint8)
 
 
+def mend_cameras(fields: dict[str, Any], dims: dict[str, int], rng: np.random.Generator) -> None:
+    """Coefficients that fit their lenses, focal lengths over nothing."""
+    fields["camera_intrinsics"] = np.abs(fields["camera_intrinsics"]) + 1
+    counts = [DISTORTION_COUNT[LENS_MODELS[lens]][0] for lens in fields["camera_lens"]]
+    fields["camera_coefficients"] = np.array(counts, np.uint8)
+
+
+def mend_captures(fields: dict[str, Any], dims: dict[str, int], rng: np.random.Generator) -> None:
+    """All cameras in one of both arrays of frames, which are not larger than a few pixels."""
+    mend_labels(fields, dims, rng)
+    mend_cameras(fields, dims, rng)
+    split = int(rng.integers(0, dims["C"] + 1))
+    for name, count in (("frames", split), ("other_frames", dims["C"] - split)):
+        fields[name] = rng.integers(0, 256, (len(fields["time_ns"]), count, 3, 4), dtype=np.uint8)
+    fields["camera_size"] = np.tile(np.array([[3, 2]], np.int32), (dims["C"], 1))
+
+
+def mend_synth(fields: dict[str, Any], dims: dict[str, int], rng: np.random.Generator) -> None:
+    """Pictures of a few pixels; no moments without takes."""
+    mend_cameras(fields, dims, rng)
+    fields["camera_size"] = np.tile(np.array([[3, 2]], np.int32), (dims["C"], 1))
+    fields["frames"] = rng.integers(0, 256, (dims["T"], dims["C"], 3, 4), dtype=np.uint8)
+    fields["take_row"] = np.abs(fields["take_row"] // 2)
+    if not dims["M"]:
+        fields["take_names"] = ("a take",)
+        fields["take"] = np.zeros(dims["T"], np.int32)
+
+
+def mend_session(fields: dict[str, Any], dims: dict[str, int], rng: np.random.Generator) -> None:
+    """Faults in order, and in a recording."""
+    fields["fault_ns"] = np.sort(fields["fault_ns"] // 4, axis=1)
+    if not dims["R"]:
+        fields["recording_names"] = ("a recording",)
+    if not dims["C"]:
+        fields["fault_camera"] = np.full(dims["N"], -1, np.int32)
+
+
 def head_like(fields: dict[str, Any], name: str) -> None:
     """Vertices in a quarter of a metre, eyes where the head frame has them."""
     fields[name] = fields[name] * np.float32(0.12)
@@ -164,5 +204,8 @@ MEND: dict[str, Callable[[dict[str, Any], dict[str, int], np.random.Generator], 
     "refa.headset/1": mend_headset,
     "refa.rig/1": mend_rig,
     "refa.scantruth/2": mend_truth,
-    "refa.labels/1": mend_labels,
+    "refa.sessiontruth/1": mend_session,
+    "refa.labels/2": mend_labels,
+    "refa.captures/1": mend_captures,
+    "refa.synth/1": mend_synth,
 }

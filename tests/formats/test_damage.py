@@ -334,7 +334,7 @@ def test_crafted_manifests(store: tuple[Path, Labels], monkeypatch: pytest.Monke
     refused(subject, lambda head: head.update(recordings={"../../x": "0"}), "name of the form")
     refused(subject, lambda head: head.update(subject="../x"), "name of the form")
     refused(subject, lambda head: head.update(role="dataset"), "role")
-    refused(root / "refa.json", lambda head: head.update(schema="refa.labels/9"), "version 1 of refa.labels")
+    refused(root / "refa.json", lambda head: head.update(schema="refa.labels/9"), "version 2 of refa.labels")
     refused(root / "refa.json", lambda head: head.update(role="recording"), "role")
     refused(root / "refa.json", lambda head: head["subjects"].update(S7="0"), "S7")
     assert same(read_one(root), labels)
