@@ -12,13 +12,11 @@ from refa_cli.formats.face import FaceModel
 from refa_cli.formats.headset import Headset
 from refa_cli.formats.spec import U8
 from refa_cli.headset.donning import pushed, random_slip
-from refa_cli.headset.parts import lens_of
-from refa_cli.render.hair import brows, lashes
-from refa_cli.render.infrared import Look, lights_of, radiance, shadow_maps
+from refa_cli.render.appearance import draw_appearance
 from refa_cli.render.scene import Actor, assemble
 from refa_cli.render.sensor import Sensor, gain_for
 from refa_cli.render.sheets import contact_sheet, shrunk
-from refa_cli.render.skin import Skin, relief_tile, repeats, tone_map
+from refa_cli.render.views import Views
 
 COLUMNS: Final = 5
 LARGEST: Final = 256
@@ -32,18 +30,13 @@ def draw_infrared(headset: Headset, face: FaceModel, expression: str, seed: int)
     rng = np.random.default_rng(seed)
     prompt = by_id(expression)
     identity = np.clip(rng.standard_normal(len(face.identity_basis)), -2, 2)
-    skin = Skin()
-    look = Look(tone=tone_map(skin, rng), slope=relief_tile(skin, rng), repeats=repeats(face))
-    hair = brows(face, rng) + lashes(face, rng)
-    actor = Actor.of(face, Geometry.of_face(face, identity), hair, look)
+    appearance = draw_appearance(face, rng, 0.0)
+    actor = Actor.of(face, Geometry.of_face(face, identity), appearance.hair, appearance.look)
     donned = random_slip(rng).applied(pushed(prompt.weights).applied(headset.headset_from_head))
     surfaces = assemble(actor, headset, donned, prompt.weights, np.tile(prompt.gaze, (2, 1)))
-    shadows = shadow_maps(surfaces, lights_of(headset))
+    views = Views.of(headset, list(range(len(headset.camera_names))))
     pictures = []
-    for camera in range(len(headset.camera_names)):
-        on = headset.led_lights[:, camera]
-        lens, pose = lens_of(headset, camera), headset.camera_from_headset[camera]
-        light = radiance(surfaces, look, lights_of(headset, camera), lens, pose, shadows[on])
+    for lens, light in zip(views.lenses, views.radiance(surfaces, actor.look), strict=True):
         picture = Sensor(gain=gain_for(light), blur=0.5).expose(light, lens, rng)
         pictures.append(shrunk(np.repeat(picture[..., None].astype(np.uint8), 3, 2), LARGEST))
     return contact_sheet(pictures, list(headset.camera_names), COLUMNS)

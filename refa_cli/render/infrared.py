@@ -25,8 +25,9 @@ from refa_cli.formats.spec import B1, F32, F64, I32, U8
 from refa_cli.headset.lenses import Lens
 from refa_cli.headset.poses import look_at
 from refa_cli.render import infrared_kernels as kernels
-from refa_cli.render import strand_kernels
-from refa_cli.render.rasterize import see
+from refa_cli.render import sheet_kernels, strand_kernels
+from refa_cli.render.glasses import Sheet
+from refa_cli.render.rasterize import NEAR, Raster, see
 
 MATERIALS: Final = (
     "skin", "lips", "sclera", "iris", "pupil", "teeth", "tongue", "gum", "hair", "housing", "frame", "mouth",
@@ -55,6 +56,10 @@ SHADOW_HALF_ANGLE: Final = float(np.radians(80))
 STEREOGRAPHIC: Final = (1 / 12, 1 / 120, 17 / 20160, 31 / 362880)
 """2 tan(a / 2) as Kannala and Brandt's polynomial: right to 0.02 % at SHADOW_HALF_ANGLE."""
 BEAM: Final = 513
+LEAST_SMEAR: Final = 0.7
+"""Pixels; less motion during an exposure is not seen."""
+BOX_MARGIN: Final = 8
+"""Pixels by which the lens of a pair of glasses may bulge beyond its outline."""
 AMBIENT: Final = 0.02
 """Share of the mean irradiance that comes back from everywhere, the inside of the headset included."""
 
@@ -65,7 +70,8 @@ class Surfaces:
 
     points [V, 3]; triangles [F, 3]; material [F] of MATERIALS; uv [U, 2] and uv_triangles [F, 3] (-1: none); eyes
     [2, 3]: eyeball centres, gaze [2, 3]: unit vectors they look along, eye_radius: of the eyeballs; normals [V, 3] in
-    place of those of the triangles; strands [S, J, 3]: joints of hairs, strand_width [S, J]: metres.
+    place of those of the triangles; strands [S, J, 3]: joints of hairs, strand_width [S, J]: metres; sheets: lenses
+    of glasses.
     """
 
     points: F64
@@ -79,6 +85,7 @@ class Surfaces:
     normals: F64 | None = None
     strands: F64 = field(default_factory=lambda: np.zeros((0, 2, 3)))
     strand_width: F64 = field(default_factory=lambda: np.zeros((0, 2)))
+    sheets: tuple[Sheet, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,10 @@ class Lights:
     direction: F64
     intensity: F64
     exponent: F64
+
+    def only(self, on: B1) -> Lights:
+        """Those of them that are on [L]."""
+        return Lights(self.position[on], self.direction[on], self.intensity[on], self.exponent[on])
 
     def beams(self) -> F64:
         """Shares [L, BEAM] of the intensity on the axis, over the cosine to it from 0 to 1."""
@@ -150,16 +161,13 @@ def shadow_maps(surfaces: Surfaces, lights: Lights, size: int = SHADOW_SIZE) -> 
 
 def radiance(
     surfaces: Surfaces, look: Look, lights: Lights, lens: Lens, camera_from_headset: NDArray[Any],
-    shadows: F32 | None = None, samples: int = 1,
+    shadows: F32 | None = None, moved: F64 | None = None,
 ) -> F32:  # fmt: skip
     """What a camera sees [H, W], W/(m^2 sr), 0 where there is nothing.
 
-    shadows: from shadow_maps, none by default; samples: along each side of a pixel, whose mean is taken.
+    shadows: from shadow_maps, none by default; moved [V, 3]: where the points are at the end of the exposure, so that
+    what moves by a pixel or more is smeared.
     """
-    if samples > 1:
-        fine = radiance(surfaces, look, lights, lens.scaled(samples), camera_from_headset, shadows)
-        height, width = lens.size
-        return np.asarray(fine.reshape(height, samples, width, samples).mean((1, 3)), np.float32)
     pose = np.asarray(camera_from_headset, dtype=np.float64)
     turn, shift = pose[:3, :3], pose[:3, 3]
     points = surfaces.points @ turn.T + shift
@@ -179,14 +187,52 @@ def radiance(
         at, way, lights.intensity, lights.beams(), from_camera, maps, shadow_focal(maps.shape[1]), cornea,
         CORNEA_RADIUS * surfaces.eye_radius / 0.012, CORNEA_REFLECTANCE, WET, ambient_of(surfaces, lights), out,
     )  # fmt: skip
+    beams = lights.beams()
     if len(surfaces.strands):
         lines = np.ascontiguousarray(surfaces.strands @ turn.T + shift)
         bright = np.empty(lines.shape[:2])
         hair = float(look.table[MATERIALS.index("hair"), 0])
-        strand_kernels.light_strands(lines, hair, at, way, lights.intensity, lights.beams(), from_camera, maps,
+        strand_kernels.light_strands(lines, hair, at, way, lights.intensity, beams, from_camera, maps,
                                      shadow_focal(maps.shape[1]), ambient_of(surfaces, lights), bright)  # fmt: skip
         strand_kernels.draw_strands(lines, surfaces.strand_width, bright, lens.parameters, raster.depth, out)
+    for sheet in surfaces.sheets:
+        placed = sheet.moved(turn, shift)
+        box = _box(placed.outline(), lens)
+        if box is not None:
+            sheet_kernels.glaze(placed.numbers(), placed.reflectance, x, y, raster.depth, at, way, lights.intensity,
+                                beams, box, out)  # fmt: skip
+    return out if moved is None else smeared(out, raster, surfaces.triangles, points, moved @ turn.T + shift, lens)
+
+
+def smeared(light: F32, raster: Raster, triangles: I32, before: F64, after: F64, lens: Lens) -> F32:
+    """A picture [H, W] spread along the way that what it shows goes during the exposure.
+
+    before, after [V, 3]: the points in the camera frame at its start and end.
+    """
+    ahead = (before[:, 2] > NEAR) & (after[:, 2] > NEAR)
+    way = np.zeros((len(before), 2))
+    if ahead.any():
+        way[ahead] = lens.project(after[ahead]) - lens.project(before[ahead])
+    if np.abs(way).max(initial=0) < LEAST_SMEAR:
+        return light
+    out = np.empty_like(light)
+    kernels.smear(light, raster.ids, raster.barycentric, triangles, way, out)
     return out
+
+
+def _box(points: F64, lens: Lens) -> tuple[int, int, int, int] | None:
+    """Top, bottom, left and right of the pixels that points [N, 3] lie in, camera frame; the whole picture if some lie
+    behind, None if nothing is to be seen."""
+    height, width = lens.size
+    ahead = points[:, 2] > NEAR
+    if not ahead.any():
+        return None
+    if not ahead.all():
+        return 0, height, 0, width
+    at = lens.project(points)
+    left, top = np.clip(np.floor(at.min(0)) - BOX_MARGIN, 0, [width, height]).astype(int)
+    right, bottom = np.clip(np.ceil(at.max(0)) + BOX_MARGIN, 0, [width, height]).astype(int)
+    return (int(top), int(bottom), int(left), int(right)) if right > left and bottom > top else None
 
 
 def ambient_of(surfaces: Surfaces, lights: Lights) -> float:

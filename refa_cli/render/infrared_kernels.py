@@ -223,6 +223,31 @@ def _shade(
             out[row, column] = total
 
 
+def _smear(light: F32, ids: I32, barycentric: Array, triangles: I32, way: F64, out: F32) -> None:
+    """Fills out [H, W] with the mean of light [H, W] along how far what a pixel shows moves: way [V, 2], pixels."""
+    height, width = light.shape
+    for row in range(height):
+        for column in range(width):
+            out[row, column] = light[row, column]
+            f = ids[row, column]
+            if f < 0:
+                continue
+            dx, dy = 0.0, 0.0
+            for corner in range(3):
+                weight = barycentric[row, column, corner]
+                dx += weight * way[triangles[f, corner], 0]
+                dy += weight * way[triangles[f, corner], 1]
+            steps = int(np.ceil(max(abs(dx), abs(dy))))
+            if steps < 1:
+                continue
+            total = 0.0
+            for step in range(-steps, steps + 1):
+                x = min(max(int(np.rint(column + dx * step / (2 * steps))), 0), width - 1)
+                y = min(max(int(np.rint(row + dy * step / (2 * steps))), 0), height - 1)
+                total += light[y, x]
+            out[row, column] = total / (2 * steps + 1)
+
+
 bilinear = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_bilinear)
 tiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_tiled)
 lobe = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_lobe)
@@ -230,3 +255,4 @@ lit = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_lit)
 lit_each = njit(cache=True, nogil=True)(_lit_each)
 beam = njit(cache=True, nogil=True)(_beam)
 shade = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_shade)
+smear = njit(cache=True, nogil=True)(_smear)

@@ -20,19 +20,22 @@ from refa_cli.formats.face import FaceModel
 from refa_cli.formats.headset import Headset
 from refa_cli.formats.spec import F64
 from refa_cli.headset.parts import triangles_of
+from refa_cli.render.glasses import Glasses
 from refa_cli.render.hair import Hair
 from refa_cli.render.infrared import MATERIALS, Look, Surfaces
 
 
 @dataclass(frozen=True)
 class Actor:
-    """One person: a head on a face model's topology, hair or none, and how the skin reflects; eye_radius: metres."""
+    """One person: a head on a face model's topology, hair and glasses or none, and how the skin reflects; eye_radius:
+    metres."""
 
     face: FaceModel
     geometry: Geometry
     eye_radius: float
     hair: Hair | None = None
     look: Look = field(default_factory=Look)
+    glasses: Glasses | None = None
 
     @classmethod
     def of(cls, face: FaceModel, geometry: Geometry, hair: Hair | None = None, look: Look | None = None) -> Actor:
@@ -58,6 +61,13 @@ def assemble(
     triangles, material = [face.triangles.astype(np.int64)], [face.material.astype(np.int64)]
     count = len(head)
     lines, width = actor.hair.lines(head) if actor.hair is not None else (np.zeros((0, 2, 3)), np.zeros((0, 2)))
+    if actor.glasses is not None:
+        at, corners = actor.glasses.points, actor.glasses.triangles
+        points.append(at)
+        normals.append(np.asarray(vertex_normals(at, corners), np.float64))
+        triangles.append(corners.astype(np.int64) + count)
+        material.append(np.full(len(corners), MATERIALS.index("frame")))
+        count += len(at)
     parts, _ = triangles_of(headset, "housing", "lens")
     solid = headset.solid_vertices.astype(np.float64)
     placed: F64 = np.concatenate([np.concatenate(points) @ turn.T + shift, solid])
@@ -81,4 +91,5 @@ def assemble(
         normals=facing_all,
         strands=lines @ turn.T + shift,
         strand_width=width,
+        sheets=() if actor.glasses is None else tuple(sheet.moved(turn, shift) for sheet in actor.glasses.sheets),
     )
