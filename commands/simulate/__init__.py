@@ -11,23 +11,61 @@ from refa_cli import options
 
 
 def run(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write: scans/SUBJECT, truth/SUBJECT.npz.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder to write: scans/SUBJECT, captures.zarr, truth/.")
+    ],
     scans: Annotated[
         bool, typer.Option("--scans", help="Make phone scans (RGBD frames) of prompted expressions.")
+    ] = False,
+    sessions: Annotated[
+        bool, typer.Option("--sessions", help="Make headset recordings of a scripted session (captures.zarr).")
     ] = False,
     people: Annotated[int, typer.Option("--people", min=1, max=9999, help="How many people.")] = 1,
     face: Annotated[
         Path | None,
         typer.Option("--face", help="Face model the people are made from; refa's own by default.", exists=True),
     ] = None,
+    misfit: Annotated[
+        int,
+        typer.Option("--misfit", min=0, max=1, help="0: just what refa assumes; 1: heads, skin, device of their own."),
+    ] = 1,
     expressions: Annotated[
         str, typer.Option("--expressions", help="Ids parted by commas; all 60 of the script by default.")
     ] = "all",
-    frames: Annotated[int, typer.Option("--frames", min=1, max=200, help="Frames of each expression.")] = 8,
-    size: Annotated[str, typer.Option("--size", help="Width and height of the pictures in pixels.")] = "640x480",
+    frames: Annotated[int, typer.Option("--frames", min=1, max=200, help="Frames of each scanned expression.")] = 8,
+    size: Annotated[
+        str, typer.Option("--size", help="Width and height of the phone's pictures in pixels.")
+    ] = "640x480",
     noise: Annotated[
         float, typer.Option("--noise", min=0.0, max=5.0, help="Factor on the phone's errors; 0: a perfect phone.")
     ] = 1.0,
+    headset: Annotated[
+        Path | None,
+        typer.Option(
+            "--headset", help="Headset (.npz, .toml) the session is recorded with; refa's own by default.", exists=True
+        ),
+    ] = None,
+    recordings: Annotated[
+        str, typer.Option("--recordings", help="Of peaks, closures, gaze, speech, free, takes; parted by commas.")
+    ] = "all",
+    takes: Annotated[
+        Path | None, typer.Option("--takes", help="Labels whose motion is shown too, from `refa import`.", exists=True)
+    ] = None,
+    pace: Annotated[
+        float, typer.Option("--pace", min=0.2, max=5.0, help="Factor on the durations of what is asked.")
+    ] = 1.0,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=1.0, max=3600.0, help="Length of speech, of free motion, of each take.")
+    ] = 15.0,
+    rate: Annotated[
+        float | None, typer.Option("--rate", min=1.0, max=240.0, help="Frames a second; the headset's own by default.")
+    ] = None,
+    pixels: Annotated[
+        int, typer.Option("--pixels", min=0, max=4096, help="Longer side of headset pictures; 0: the headset's own.")
+    ] = 0,
+    cameras: Annotated[
+        str, typer.Option("--cameras", help="all, or embedded: without those for ground truth.")
+    ] = "all",
     sheet: Annotated[
         Path | None, typer.Option("--sheet", help="Picture to write (.png) with some of the frames.")
     ] = None,
@@ -38,26 +76,39 @@ def run(
     dry_run: options.DryRun = False,
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Make virtual people and what a device records of them, with the truth.
+    """Make virtual people and what devices record of them, with the truth.
 
     With --scans: RGBD frames of a phone held before the face, as `refa fit-rig` reads them. The people have heads,
     resting faces and ways of moving that the face model cannot represent exactly, and the phone errs as real ones do:
     noise, bias that averaging does not remove, intrinsics slightly off, holes.
-    """
+
+    With --sessions: what a headset's cameras record while the same people are asked for each expression from neutral
+    and back, to shut eyes and mouth, to look around, to talk and to move freely. Some prompts are shown weakly, wrongly
+    or not at all. At misfit 1 the device is not quite as calibrated, sits a little differently as time goes on, and
+    has faults. The truth (labels, rigs, device, faults) stands in truth/, where nothing finds it that is not told to.
+    """  # fmt: skip
     from refa_cli.commands.simulate import choices, jobs
-    from refa_cli.commands.simulate.sheet import write_sheet
+    from refa_cli.commands.simulate.session import plan as session
+    from refa_cli.commands.simulate.work import Work
     from refa_cli.formats.errors import UsageError
 
-    if not scans:
-        raise UsageError("nothing to simulate; say what to make with --scans.")
+    if not scans and not sessions:
+        raise UsageError("nothing to simulate; say what to make with --scans, --sessions or both.")
+    if cameras not in ("all", "embedded"):
+        raise UsageError(f"--cameras must be all or embedded, got {cameras!r}.")
     width, height = choices.size(size)
-    plan = jobs.plan_of(
-        face, seed=seed, expressions=choices.expressions(expressions), frames=frames, width=width, height=height,
-        noise=noise,
-    )  # fmt: skip
-    jobs.check(plan, output, people, overwrite=overwrite)
+    shown = choices.expressions(expressions)
+    phone = jobs.plan_of(
+        face, seed=seed, expressions=shown, frames=frames, width=width, height=height, noise=noise, exact=misfit == 0,
+    ) if scans else None  # fmt: skip
+    worn = session.plan_of(
+        face, headset, takes, seed=seed, misfit=misfit, recordings=session.recordings(recordings, takes is not None),
+        expressions=shown, pace=pace, seconds=seconds, rate=rate, pixels=pixels, all_cameras=cameras == "all",
+    ) if sessions else None  # fmt: skip
+    work = Work(phone, worn, people)
+    work.check(output, overwrite=overwrite)
     if not dry_run:
-        jobs.simulate_scans(output, plan, people, overwrite=overwrite, workers=workers, scheduler=scheduler)
+        work.simulate(output, overwrite=overwrite, workers=workers, scheduler=scheduler)
         if sheet is not None:
-            write_sheet(sheet, [output / "scans" / name for name in jobs.subjects(people)])
-    jobs.report(output, plan, people)
+            work.draw(output, sheet)
+    work.report(output)

@@ -38,9 +38,11 @@ class Session:
     wall: float
 
 
-def open_session(face: FaceModel, subject: str, seed: int, width: int, height: int, noise: float) -> Session:
-    """The session of that subject: the same for the same arguments."""
-    person = make_person(face, subject, seed)
+def open_session(
+    face: FaceModel, subject: str, seed: int, width: int, height: int, noise: float, exact: bool = False
+) -> Session:
+    """The session of that subject: the same for the same arguments; exact: as in `make_person`."""
+    person = make_person(face, subject, seed, exact=exact)
     sensor = make_sensor(width, height, noise, person.rng("phone"))
     hairline_shift = float(person.rng("hairline").normal(0.0, 0.004))
     dressed = dress(person, hairline_shift, person.rng("dress"))

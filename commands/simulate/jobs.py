@@ -1,4 +1,4 @@
-"""The command's work: one job per subject and expression, each placed whole, then every subject's JSON and truth."""
+"""Phone scans: one job per subject and expression, each placed whole, then every subject's JSON and truth."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from refa_cli import console, placing
+from refa_cli import placing
 from refa_cli.commands.simulate import constants
 from refa_cli.commands.simulate.capture import Session, open_session, shoot, truth_of
 from refa_cli.face.default import load_face
@@ -16,7 +16,7 @@ from refa_cli.face.prompts import by_id
 from refa_cli.face.shapes import INDEX
 from refa_cli.formats.frames import Camera
 from refa_cli.formats.scans_writer import ScansWriter
-from refa_cli.outputs import Output, Recipe
+from refa_cli.outputs import Recipe
 from refa_cli.workers import fan_out
 
 WORKING = "working"  # folder of unfinished expressions inside an unfinished output
@@ -34,18 +34,17 @@ class Plan:
     width: int
     height: int
     noise: float
+    exact: bool = False
 
-    def recipe(self, people: int) -> Recipe:
-        """All that decides the bytes."""
-        options = {
-            "kind": "scans",
-            "people": people,
+    def options(self) -> dict[str, Any]:
+        """All options that decide the bytes."""
+        return {
             "expressions": list(self.expressions),
             "frames": self.frames,
             "size": [self.width, self.height],
             "noise": self.noise,
+            "exact": self.exact,
         }
-        return Recipe(command="simulate", options=options, seed=self.seed, inputs={"face": self.face_digest})
 
 
 @dataclass(frozen=True)
@@ -60,27 +59,19 @@ class Job:
 
 
 def simulate_scans(
-    output: Path, plan: Plan, people: int, *, overwrite: bool, workers: int, scheduler: str | None
+    root: Path, plan: Plan, names: list[str], recipe: Recipe, workers: int, scheduler: str | None
 ) -> None:
-    """Make DIR/scans/SUBJECT and DIR/truth/SUBJECT.npz for every subject; an interrupted run is continued."""
-    recipe = plan.recipe(people)
-    names = subjects(people)
-    with Output(output, recipe, overwrite=overwrite, directory=True, workers=workers) as out:
-        jobs = [Job(plan, out.partial, name, e, recipe) for name in names for e in plan.expressions]
-        for _ in fan_out(run_job, jobs, name=_name, workers=workers, scheduler=scheduler, label="expressions"):
-            pass
-        finishing = [Job(plan, out.partial, name, None, recipe) for name in names]
-        for _ in fan_out(run_job, finishing, name=_name, workers=workers, scheduler=scheduler, label="truth"):
-            pass
-        placing.remove(out.partial / WORKING)
+    """Makes scans/SUBJECT and truth/SUBJECT.npz in the unfinished output `root`; what stands there already is kept."""
+    jobs = [Job(plan, root, name, e, recipe) for name in names for e in plan.expressions]
+    for _ in fan_out(run_job, jobs, name=_name, workers=workers, scheduler=scheduler, label="expressions"):
+        pass
+    finishing = [Job(plan, root, name, None, recipe) for name in names]
+    for _ in fan_out(run_job, finishing, name=_name, workers=workers, scheduler=scheduler, label="truth"):
+        pass
+    placing.remove(root / WORKING)
 
 
-def subjects(people: int) -> list[str]:
-    """S0001, S0002, ..."""
-    return [f"S{i + 1:04d}" for i in range(people)]
-
-
-def rows(output: Path, plan: Plan, people: int) -> list[dict[str, Any]]:
+def rows(output: Path, plan: Plan, names: list[str]) -> list[dict[str, Any]]:
     """What stands, or would stand, in the output."""
     return [
         {
@@ -90,7 +81,7 @@ def rows(output: Path, plan: Plan, people: int) -> list[dict[str, Any]]:
             "scans": output / "scans" / name,
             "truth": output / "truth" / f"{name}.npz",
         }
-        for name in subjects(people)
+        for name in names
     ]
 
 
@@ -144,23 +135,13 @@ def _writer(root: Path, job: Job, session: Session) -> ScansWriter:
 @lru_cache(maxsize=2)
 def _session(plan: Plan, subject: str) -> Session:
     """A worker that does several expressions of a person makes the person once."""
-    return open_session(load_face(plan.face), subject, plan.seed, plan.width, plan.height, plan.noise)
+    return open_session(load_face(plan.face), subject, plan.seed, plan.width, plan.height, plan.noise, plan.exact)
 
 
 def _name(job: Job) -> str:
     return f"{job.subject} {job.expression or 'truth'}"
 
 
-def check(plan: Plan, output: Path, people: int, *, overwrite: bool) -> None:
-    """Refuse, before any work, an output that may not be replaced."""
-    Output(output, plan.recipe(people), overwrite=overwrite, directory=True)
-
-
 def plan_of(face: Path | None, **choices: Any) -> Plan:
     """The plan, with the face model's digest."""
     return Plan(face=face, face_digest=load_face(face).digest, **choices)
-
-
-def report(output: Path, plan: Plan, people: int) -> None:
-    """Print the table of what was made."""
-    console.table(rows(output, plan, people), title="simulated scans")

@@ -52,14 +52,30 @@ class Person:
         return np.random.default_rng(seed_of(self.seed, self.subject, *parts))
 
 
-def make_person(face: FaceModel, subject: str, seed: int) -> Person:
-    """The person of that name: the same for the same face model, name and seed."""
+def make_person(face: FaceModel, subject: str, seed: int, *, exact: bool = False) -> Person:
+    """The person of that name: the same for the same face model, name and seed.
+
+    exact: a head of the model's own basis, moving just as the model does (for tests).
+    """
 
     def rng(part: str) -> Generator:
         return np.random.default_rng(seed_of(seed, subject, part))
 
     limit = constants.IDENTITY_LIMIT
     identity = np.clip(rng("identity").normal(size=len(face.identity_basis)), -limit, limit)
+    if exact:
+        geometry = Geometry.of_face(face, identity)
+        none = np.zeros_like(face.mean, dtype=np.float64)
+        return Person(
+            subject,
+            seed,
+            face,
+            geometry,
+            identity,
+            none,
+            np.asarray(1.0 - face.lacks, np.float64),
+            rest_weights(face, rng("rest")),
+        )
     outside = non_model_shape(face, rng("non-model"))
     zero = face.mean + np.einsum("n,nvk->vk", identity, face.identity_basis) + outside
     centers = face.eye_centers + np.einsum("n,nek->ek", identity, face.eye_centers_basis)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
 from refa_cli.formats.headset import LENS_MODELS, ROLES, SOLID_KINDS, Headset
+from refa_cli.formats.recorded import RecordedCameras
 from refa_cli.formats.spec import F64, I32, U8
 from refa_cli.headset.lenses import Lens, Model
 
 
-def lens_of(headset: Headset, camera: int) -> Lens:
-    """The lens of one camera."""
+def lens_of(headset: Headset | RecordedCameras, camera: int) -> Lens:
+    """The lens of one camera of a headset, or of a recording."""
     model = cast(Model, LENS_MODELS[int(headset.camera_lens[camera])])
     fx, fy, cx, cy = map(float, headset.camera_intrinsics[camera])
     count = int(headset.camera_coefficients[camera])
@@ -51,6 +52,35 @@ def at_ipd(headset: Headset, ipd: float) -> Headset:
         solid_vertices=(solids + moves[:, None] * way).astype(np.float32),
         led_position=(headset.led_position + headset.led_shift[:, None] * way).astype(np.float32),
     )  # fmt: skip
+
+
+def resized(headset: Headset, longest: int) -> Headset:
+    """The headset with pictures whose longer side has so many pixels at most; they show the same.
+
+    Raises ValueError for fewer than 16.
+    """
+    if longest < 16:
+        raise ValueError(f"pictures have at least 16 pixels along a side, got {longest}")
+    size = headset.camera_size.astype(np.float64)
+    factor = np.minimum(longest / size.max(1), 1.0)
+    small = np.maximum(np.rint(size * factor[:, None]), 1).astype(np.int32)
+    scale = (small / size)[:, ::-1]  # along x, y
+    intrinsics = headset.camera_intrinsics.astype(np.float64) * np.concatenate([scale, scale], 1)
+    valid = np.zeros((len(small), *small.max(0, initial=0)), bool)
+    for i, (height, width) in enumerate(small):
+        rows = ((np.arange(height) + 0.5) / scale[i, 1]).astype(int)
+        columns = ((np.arange(width) + 0.5) / scale[i, 0]).astype(int)
+        valid[i, :height, :width] = headset.camera_valid[i][np.ix_(rows, columns)]
+    return replace(headset, camera_size=small, camera_intrinsics=intrinsics, camera_valid=valid)
+
+
+def recorded(headset: Headset, cameras: list[int]) -> dict[str, Any]:
+    """The fields of `formats.recorded.RecordedCameras` for these cameras of a headset, at its IPD; digest aside."""
+    fields = ("role", "size", "lens", "intrinsics", "distortion", "coefficients", "from_headset")
+    found: dict[str, Any] = {f"camera_{name}": getattr(headset, f"camera_{name}")[cameras] for name in fields}
+    return found | {
+        "ipd": np.array([headset.ipd], np.float32), "camera_names": tuple(headset.camera_names[i] for i in cameras),
+    }  # fmt: skip
 
 
 def camera_centers(headset: Headset) -> F64:

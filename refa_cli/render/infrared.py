@@ -12,6 +12,7 @@ is a diffuse part with a softened terminator, which stands in for scattering, an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
@@ -27,7 +28,7 @@ from refa_cli.headset.poses import look_at
 from refa_cli.render import infrared_kernels as kernels
 from refa_cli.render import sheet_kernels, strand_kernels
 from refa_cli.render.glasses import Sheet
-from refa_cli.render.rasterize import NEAR, Raster, see
+from refa_cli.render.rasterize import NEAR, Canvas, Raster, canvas, see
 
 MATERIALS: Final = (
     "skin", "lips", "sclera", "iris", "pupil", "teeth", "tongue", "gum", "hair", "housing", "frame", "mouth",
@@ -52,6 +53,8 @@ WET: Final = np.isin(MATERIALS, ("sclera", "iris", "pupil"))
 CORNEA_RADIUS, CORNEA_AHEAD, CORNEA_REFLECTANCE = 0.0078, 0.0047, 0.025
 """Radius of the cornea's sphere; its centre lies so far before the eyeball's for an eyeball of 12 mm, metres."""
 SHADOW_SIZE: Final = 192
+SHADOW_BIAS: Final = np.float32(0.0012)
+"""Metres that a surface may lie behind what its light sees."""
 SHADOW_HALF_ANGLE: Final = float(np.radians(80))
 STEREOGRAPHIC: Final = (1 / 12, 1 / 120, 17 / 20160, 31 / 362880)
 """2 tan(a / 2) as Kannala and Brandt's polynomial: right to 0.02 % at SHADOW_HALF_ANGLE."""
@@ -68,10 +71,10 @@ AMBIENT: Final = 0.02
 class Surfaces:
     """All that stands before the cameras, headset frame, metres.
 
-    points [V, 3]; triangles [F, 3]; material [F] of MATERIALS; uv [U, 2] and uv_triangles [F, 3] (-1: none); eyes
-    [2, 3]: eyeball centres, gaze [2, 3]: unit vectors they look along, eye_radius: of the eyeballs; normals [V, 3] in
-    place of those of the triangles; strands [S, J, 3]: joints of hairs, strand_width [S, J]: metres; sheets: lenses
-    of glasses.
+    points [V, 3]; triangles [F, 3], of which the first `fixed` never move; material [F] of MATERIALS; uv [U, 2] and
+    uv_triangles [F, 3] (-1: none); eyes [2, 3]: eyeball centres, gaze [2, 3]: unit vectors they look along, eye_radius:
+    of the eyeballs; normals [V, 3] in place of those of the triangles; strands [S, J, 3]: joints of hairs, strand_width
+    [S, J]; sheets: lenses of glasses.
     """
 
     points: F64
@@ -83,6 +86,7 @@ class Surfaces:
     gaze: F64
     eye_radius: float
     normals: F64 | None = None
+    fixed: int = 0
     strands: F64 = field(default_factory=lambda: np.zeros((0, 2, 3)))
     strand_width: F64 = field(default_factory=lambda: np.zeros((0, 2)))
     sheets: tuple[Sheet, ...] = ()
@@ -149,29 +153,39 @@ def _shadow_lens(size: int) -> Lens:
     return Lens("kannala_brandt", (focal, focal, size / 2, size / 2), STEREOGRAPHIC, (size, size))
 
 
-def shadow_maps(surfaces: Surfaces, lights: Lights, size: int = SHADOW_SIZE) -> F32:
-    """How far each light sees [L, size, size], metres along its axis, 0 for nothing; stereographic around the axis."""
+def shadow_canvases(surfaces: Surfaces, lights: Lights, size: int = SHADOW_SIZE) -> list[Canvas]:
+    """What each light sees of the triangles that never move, for `shadow_maps`."""
+    lens, fixed = _shadow_lens(size), surfaces.triangles[: surfaces.fixed]
+    return [canvas(surfaces.points @ frame[:3, :3].T + frame[:3, 3], fixed, lens) for frame in lights.frames()]
+
+
+def shadow_maps(
+    surfaces: Surfaces, lights: Lights, size: int = SHADOW_SIZE, still: Sequence[Canvas] | None = None
+) -> F32:
+    """How far each light reaches [L, size, size], metres along its axis, SHADOW_BIAS beyond what it sees, infinitely
+    where that is nothing; stereographic around the axis. still: from `shadow_canvases`, to save time."""
     lens = _shadow_lens(size)
-    out = np.zeros((len(lights.position), size, size), np.float32)
+    out = np.empty((len(lights.position), size, size), np.float32)
     for i, frame in enumerate(lights.frames()):
-        seen = see(surfaces.points @ frame[:3, :3].T + frame[:3, 3], surfaces.triangles, lens)
-        out[i] = seen.depth
+        onto = None if still is None else (still[i], surfaces.fixed)
+        seen = see(surfaces.points @ frame[:3, :3].T + frame[:3, 3], surfaces.triangles, lens, onto=onto)
+        out[i] = np.where(seen.depth > 0, seen.depth + SHADOW_BIAS, np.inf)
     return out
 
 
 def radiance(
     surfaces: Surfaces, look: Look, lights: Lights, lens: Lens, camera_from_headset: NDArray[Any],
-    shadows: F32 | None = None, moved: F64 | None = None,
+    shadows: F32 | None = None, moved: F64 | None = None, still: Canvas | None = None,
 ) -> F32:  # fmt: skip
     """What a camera sees [H, W], W/(m^2 sr), 0 where there is nothing.
 
     shadows: from shadow_maps, none by default; moved [V, 3]: where the points are at the end of the exposure, so that
-    what moves by a pixel or more is smeared.
+    what moves by a pixel or more is smeared; still: what the camera sees of triangles that never move, to save time.
     """
     pose = np.asarray(camera_from_headset, dtype=np.float64)
     turn, shift = pose[:3, :3], pose[:3, 3]
     points = surfaces.points @ turn.T + shift
-    raster = see(points, surfaces.triangles, lens)
+    raster = see(points, surfaces.triangles, lens, onto=None if still is None else (still, surfaces.fixed))
     given = surfaces.normals
     normals = vertex_normals(points, surfaces.triangles) if given is None else given @ turn.T
     at, way = lights.position @ turn.T + shift, lights.direction @ turn.T

@@ -9,12 +9,28 @@ from numba import njit
 from numpy.typing import NDArray
 
 from refa_cli.formats.spec import F32, F64, I32, U8
+from refa_cli.render.light_kernels import (
+    ALPHA,
+    AT,
+    COS_V,
+    DIFFUSE,
+    LEAST_COSINE,
+    MIRROR,
+    NORMAL,
+    ROWS,
+    SOFT,
+    VIEW,
+    aim,
+    arrive,
+    lobe,
+    send,
+)  # fmt: skip
 
 Array = NDArray[Any]
 
 ALBEDO, REFLECTANCE, ROUGHNESS, WRAP, RELIEF = 0, 1, 2, 3, 4  # columns of the table of materials
-SHADOW_BIAS = 0.0012  # metres that a surface may lie behind what its light sees
-LEAST_COSINE = 1e-4
+GLINT_ROUGHNESS = 0.16
+STRIP = 16  # rows of a picture that are shaded together
 
 
 def _bilinear(picture: F32, u: float, v: float, channel: int) -> float:
@@ -43,79 +59,19 @@ def _tiled(picture: F32, u: float, v: float, channel: int) -> float:
     return float(above * (1 - fy) + under * fy)
 
 
-def _lobe(cos_h: float, cos_l: float, cos_v: float, cos_d: float, roughness: float, reflectance: float) -> float:
-    """Specular reflection, 1/sr: GGX distribution, Smith's visibility, Schlick's Fresnel (Walter et al., 2007)."""
-    alpha = roughness * roughness
-    square = alpha * alpha
-    spread = cos_h * cos_h * (square - 1.0) + 1.0
-    distribution = square / (np.pi * spread * spread)
-    k = alpha / 2.0
-    visibility = 0.25 / ((cos_l * (1 - k) + k) * (cos_v * (1 - k) + k))
-    fresnel = reflectance + (1.0 - reflectance) * (1.0 - cos_d) ** 5
-    return float(distribution * visibility * fresnel)
+def _gather(
+    first: int, last: int, ids: I32, barycentric: Array, depth: Array, rays_x: F64, rays_y: F64, points: F64,
+    normals: F32, triangles: I32, material: U8, materials: F64, uv: F32, uv_triangles: I32, tone: F32, slope: F32,
+    repeats: float, cornea_at: F64, cornea_radius: float, wet: NDArray[np.bool_], strip: F32, place: I32, glints: F32,
+) -> tuple[int, int]:  # fmt: skip
+    """Fills the columns of strip [ROWS, N] with what is seen in rows first to last of a picture; place [N]: which pixel
+    each is, counted along rows; glints [7, N]: pixel, place on the cornea and normal there.
 
-
-def _lit(shadows: F32, light: int, x: float, y: float, z: float, light_from_camera: F64, focal: float) -> float:
-    """Share 0..1 of a light that reaches a place in the camera frame: four looks into its map of distances.
-
-    shadows [L, S, S]: distance along the light's axis of what it sees, 0 for nothing; stereographic: a direction `a`
-    radians off the axis lies focal * 2 tan(a / 2) pixels from the middle.
+    Returns how many columns of both are filled.
     """
-    m = light_from_camera[light]
-    px = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
-    py = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]
-    pz = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
-    if pz <= 0.0:
-        return 0.0
-    size = shadows.shape[1]
-    scale = 2.0 * focal / (pz + np.sqrt(px * px + py * py + pz * pz))
-    column, row = px * scale + size / 2 - 0.5, py * scale + size / 2 - 0.5
-    if not (0.0 <= column < size - 1 and 0.0 <= row < size - 1):
-        return 1.0
-    left, top = int(column), int(row)
-    fx, fy = column - left, row - top
-    total = 0.0
-    for i in range(2):
-        for j in range(2):
-            seen = shadows[light, top + i, left + j]
-            if seen == 0.0 or pz < seen + SHADOW_BIAS:
-                total += (fy if i else 1 - fy) * (fx if j else 1 - fx)
-    return total
-
-
-def _lit_each(shadows: F32, at: F64, light_from_world: F64, focal: float, out: F64) -> None:
-    """Fills out [N, L]: `_lit` of every place [N, 3] by every light."""
-    for i in range(at.shape[0]):
-        for light in range(light_from_world.shape[0]):
-            out[i, light] = lit(shadows, light, at[i, 0], at[i, 1], at[i, 2], light_from_world, focal)
-
-
-def _beam(beams: F64, light: int, aim: float) -> float:
-    """Share of its axis's intensity that a light sends where the cosine to its axis is aim, 0..1: from a table [L, B]
-    over that cosine, since powers are slow."""
-    place = min(aim, 1.0) * (beams.shape[1] - 1)
-    low = min(int(place), beams.shape[1] - 2)
-    return float(beams[light, low] + (place - low) * (beams[light, low + 1] - beams[light, low]))
-
-
-def _shade(
-    ids: I32, barycentric: Array, depth: Array, rays_x: F64, rays_y: F64,
-    points: F64, normals: F32, triangles: I32, material: U8, materials: F64,
-    uv: F32, uv_triangles: I32, tone: F32, slope: F32, repeats: float,
-    light_at: F64, light_way: F64, light_power: F64, beams: F64, light_from_camera: F64, shadows: F32,
-    focal: float, cornea_at: F64, cornea_radius: float, cornea_reflectance: float, wet: NDArray[np.bool_],
-    ambient: float, out: F32,
-) -> None:  # fmt: skip
-    """Fills out [H, W] with radiance, W/(m^2 sr), 0 where nothing is seen.
-
-    points [V, 3] and normals [V, 3] in the camera frame; material [F] into materials [M, 5] (see above); tone
-    [T, T, 1]: factor on the albedo, slope [T, T, 2]: of the relief along u and v, a tile; lights: places, axes, W/sr,
-    beams [L, B] (see `beam`), [L, 4, 4] frames and shadow maps (none if empty); cornea_at [2, 3]: centres of both
-    corneas; wet [M]: materials behind a cornea; ambient: irradiance from everywhere, W/m^2.
-    """
-    height, width = ids.shape
-    lights = light_at.shape[0]
-    for row in range(height):
+    width = ids.shape[1]
+    count, shining = 0, 0
+    for row in range(first, last):
         for column in range(width):
             f = ids[row, column]
             if f < 0:
@@ -128,7 +84,7 @@ def _shade(
             ny = wa * normals[i, 1] + wb * normals[j, 1] + wc * normals[k, 1]
             nz = wa * normals[i, 2] + wb * normals[j, 2] + wc * normals[k, 2]
             kind = material[f]
-            albedo, wrap = materials[kind, ALBEDO], materials[kind, WRAP]
+            albedo = materials[kind, ALBEDO]
             if uv_triangles[f, 0] >= 0:
                 a, b, c = uv_triangles[f, 0], uv_triangles[f, 1], uv_triangles[f, 2]
                 u = wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0]
@@ -157,12 +113,19 @@ def _shade(
             far = np.sqrt(x * x + y * y + z * z)
             vx, vy, vz = -x / far, -y / far, -z / far
             cos_v = nx * vx + ny * vy + nz * vz
-            if cos_v < 0.0:  # hair, thin parts and insides are seen from behind
+            if cos_v < 0.0:  # thin parts and insides are seen from behind
                 nx, ny, nz, cos_v = -nx, -ny, -nz, -cos_v
-            cos_v = max(cos_v, LEAST_COSINE)
-            # Where the ray meets a cornea before what lies behind it.
-            glint_x, glint_y, glint_z, mx, my, mz, shines = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, False
-            if wet[kind]:
+            roughness = materials[kind, ROUGHNESS]
+            strip[AT, count], strip[AT + 1, count], strip[AT + 2, count] = x, y, z
+            strip[NORMAL, count], strip[NORMAL + 1, count], strip[NORMAL + 2, count] = nx, ny, nz
+            strip[VIEW, count], strip[VIEW + 1, count], strip[VIEW + 2, count] = vx, vy, vz
+            strip[COS_V, count] = max(cos_v, LEAST_COSINE)
+            strip[DIFFUSE, count] = albedo / np.pi
+            strip[SOFT, count] = materials[kind, WRAP]
+            strip[ALPHA, count] = roughness * roughness
+            strip[MIRROR, count] = materials[kind, REFLECTANCE]
+            place[count] = row * width + column
+            if wet[kind]:  # where the ray meets a cornea before what lies behind it
                 for eye in range(2):
                     ox, oy, oz = cornea_at[eye, 0], cornea_at[eye, 1], cornea_at[eye, 2]
                     along = -(vx * ox + vy * oy + vz * oz)
@@ -170,57 +133,83 @@ def _shade(
                     if square < cornea_radius * cornea_radius:
                         t = along - np.sqrt(cornea_radius * cornea_radius - square)
                         if 0.0 < t < far + 0.004 and t > far - 0.006:
-                            glint_x, glint_y, glint_z = -vx * t, -vy * t, -vz * t
-                            mx, my, mz = (
-                                (glint_x - ox) / cornea_radius,
-                                (glint_y - oy) / cornea_radius,
-                                (glint_z - oz) / cornea_radius,
-                            )
-                            shines = True
-            total = albedo / np.pi * ambient
-            for light in range(lights):
-                lx, ly, lz = light_at[light, 0] - x, light_at[light, 1] - y, light_at[light, 2] - z
-                square = lx * lx + ly * ly + lz * lz
-                away = np.sqrt(square)
-                lx, ly, lz = lx / away, ly / away, lz / away
-                aim = -(lx * light_way[light, 0] + ly * light_way[light, 1] + lz * light_way[light, 2])
-                if aim <= 0.0:
-                    continue
-                cos_l = nx * lx + ny * ly + nz * lz
-                soft = (cos_l + wrap) / (1.0 + wrap)
-                if soft <= 0.0 and not shines:
-                    continue
-                power = light_power[light] * beam(beams, light, aim) / square
-                if shadows.shape[0] > 0:
-                    power *= lit(shadows, light, x, y, z, light_from_camera, focal)
-                if power <= 0.0:
-                    continue
-                sent = albedo / np.pi * max(soft, 0.0)
-                if cos_l > 0.0:
-                    hx, hy, hz = lx + vx, ly + vy, lz + vz
-                    size = np.sqrt(hx * hx + hy * hy + hz * hz)
-                    cos_h = max((nx * hx + ny * hy + nz * hz) / size, 0.0)
-                    cos_d = (lx * hx + ly * hy + lz * hz) / size
-                    sent += cos_l * lobe(cos_h, max(cos_l, LEAST_COSINE), cos_v, cos_d, materials[kind, ROUGHNESS],
-                                         materials[kind, REFLECTANCE])  # fmt: skip
-                if shines:
-                    gx, gy, gz = (
-                        light_at[light, 0] - glint_x,
-                        light_at[light, 1] - glint_y,
-                        light_at[light, 2] - glint_z,
-                    )
-                    size = np.sqrt(gx * gx + gy * gy + gz * gz)
-                    gx, gy, gz = gx / size, gy / size, gz / size
-                    facing = mx * gx + my * gy + mz * gz
-                    if facing > 0.0:
-                        hx, hy, hz = gx + vx, gy + vy, gz + vz
-                        size = np.sqrt(hx * hx + hy * hy + hz * hz)
-                        cos_h = max((mx * hx + my * hy + mz * hz) / size, 0.0)
-                        cos_d = (gx * hx + gy * hy + gz * hz) / size
-                        seen = max(mx * vx + my * vy + mz * vz, LEAST_COSINE)
-                        sent += facing * lobe(cos_h, facing, seen, cos_d, 0.16, cornea_reflectance)
-                total += power * sent
-            out[row, column] = total
+                            gx, gy, gz = -vx * t, -vy * t, -vz * t
+                            glints[0, shining] = count
+                            glints[1, shining], glints[2, shining], glints[3, shining] = gx, gy, gz
+                            glints[4, shining] = (gx - ox) / cornea_radius
+                            glints[5, shining] = (gy - oy) / cornea_radius
+                            glints[6, shining] = (gz - oz) / cornea_radius
+                            shining += 1
+                            break
+            count += 1
+    return count, shining
+
+
+def _shine(glints: F32, shining: int, arriving: F32, strip: F32, lx: float, ly: float, lz: float, reflectance: float,
+           out: F32) -> None:  # fmt: skip
+    """Adds to out [N] the image of a light at a place in the corneas before some pixels."""
+    for g in range(shining):
+        n = int(glints[0, g])
+        if arriving[n] <= 0.0:
+            continue
+        mx, my, mz = glints[4, g], glints[5, g], glints[6, g]
+        gx, gy, gz = lx - glints[1, g], ly - glints[2, g], lz - glints[3, g]
+        size = np.sqrt(gx * gx + gy * gy + gz * gz)
+        gx, gy, gz = gx / size, gy / size, gz / size
+        facing = mx * gx + my * gy + mz * gz
+        if facing <= 0.0:
+            continue
+        vx, vy, vz = strip[VIEW, n], strip[VIEW + 1, n], strip[VIEW + 2, n]
+        hx, hy, hz = gx + vx, gy + vy, gz + vz
+        size = np.sqrt(hx * hx + hy * hy + hz * hz)
+        cos_h = max((mx * hx + my * hy + mz * hz) / size, 0.0)
+        cos_d = (gx * hx + gy * hy + gz * hz) / size
+        seen = max(mx * vx + my * vy + mz * vz, LEAST_COSINE)
+        out[n] += arriving[n] * facing * lobe(cos_h, facing, seen, cos_d, GLINT_ROUGHNESS, reflectance)
+
+
+def _shade(
+    ids: I32, barycentric: Array, depth: Array, rays_x: F64, rays_y: F64,
+    points: F64, normals: F32, triangles: I32, material: U8, materials: F64,
+    uv: F32, uv_triangles: I32, tone: F32, slope: F32, repeats: float,
+    light_at: F64, light_way: F64, light_power: F64, beams: F64, light_from_camera: F64, shadows: F32,
+    focal: float, cornea_at: F64, cornea_radius: float, cornea_reflectance: float, wet: NDArray[np.bool_],
+    ambient: float, out: F32,
+) -> None:  # fmt: skip
+    """Fills out [H, W] with radiance, W/(m^2 sr), 0 where nothing is seen.
+
+    points [V, 3] and normals [V, 3] in the camera frame; material [F] into materials [M, 5] (see above); tone
+    [T, T, 1]: factor on the albedo, slope [T, T, 2]: of the relief along u and v, a tile; lights: places, axes, W/sr,
+    beams [L, B] (see `beam`), [L, 4, 4] frames and shadow maps (none if empty); cornea_at [2, 3]: centres of both
+    corneas; wet [M]: materials behind a cornea; ambient: irradiance from everywhere, W/m^2.
+
+    A strip of rows at a time, so that what is gathered about its pixels stays near; then light by light.
+    """
+    height, width = ids.shape
+    room = STRIP * width
+    strip, place, glints = np.empty((ROWS, room), np.float32), np.empty(room, np.int32), np.empty((7, room), np.float32)
+    arriving, total = np.empty(room, np.float32), np.empty(room, np.float32)
+    aimed, none = np.empty((5, room), np.float32), np.empty((0, 0), np.float32)
+    at, way, frames = light_at.astype(np.float32), light_way.astype(np.float32), light_from_camera.astype(np.float32)
+    shares = beams.astype(np.float32)
+    flat = out.reshape(-1)
+    for first in range(0, height, STRIP):
+        count, shining = gather(
+            first, min(first + STRIP, height), ids, barycentric, depth, rays_x, rays_y, points, normals, triangles,
+            material, materials, uv, uv_triangles, tone, slope, repeats, cornea_at, cornea_radius, wet, strip, place,
+            glints,
+        )  # fmt: skip
+        for n in range(count):
+            total[n] = strip[DIFFUSE, n] * ambient
+        for light in range(light_at.shape[0]):
+            aim(strip, count, at[light], way[light], np.float32(light_power[light]), frames[light], np.float32(focal),
+                np.float32(shadows.shape[1] / 2), aimed)  # fmt: skip
+            arrive(aimed, count, shares[light], shadows[light] if shadows.shape[0] > 0 else none, arriving)
+            lx, ly, lz = light_at[light, 0], light_at[light, 1], light_at[light, 2]
+            send(strip, arriving, count, np.float32(lx), np.float32(ly), np.float32(lz), total)
+            shine(glints, shining, arriving, strip, lx, ly, lz, cornea_reflectance, total)
+        for n in range(count):
+            flat[place[n]] = total[n]
 
 
 def _smear(light: F32, ids: I32, barycentric: Array, triangles: I32, way: F64, out: F32) -> None:
@@ -250,9 +239,7 @@ def _smear(light: F32, ids: I32, barycentric: Array, triangles: I32, way: F64, o
 
 bilinear = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_bilinear)
 tiled = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_tiled)
-lobe = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_lobe)
-lit = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_lit)
-lit_each = njit(cache=True, nogil=True)(_lit_each)
-beam = njit(cache=True, nogil=True)(_beam)
+gather = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_gather)
+shine = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_shine)
 shade = njit(cache=True, nogil=True, error_model="numpy", fastmath=True)(_shade)
 smear = njit(cache=True, nogil=True)(_smear)

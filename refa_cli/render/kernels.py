@@ -78,6 +78,7 @@ def _bounds(lens: F64, flat: F64, count: int) -> tuple[float, float, float, floa
 def _rasterize(
     vertices: F64,
     triangles: I32,
+    first: int,
     lens: F64,
     rays_x: F64,
     rays_y: F64,
@@ -88,7 +89,8 @@ def _rasterize(
     barycentric: F32,
     depth: NDArray[np.float64],
 ) -> None:
-    """Fills ids [H, W] (-1 beforehand), barycentric [H, W, 3] and depth [H, W] (infinite beforehand).
+    """Draws triangles from `first` on into ids [H, W] (-1 for none), barycentric [H, W, 3] and depth [H, W] (infinite
+    for none).
 
     rays_x, rays_y [H, W]: n of the pixels' centres, NaN where a pixel sees nothing; reach: the largest |n| of them.
     """
@@ -99,7 +101,7 @@ def _rasterize(
         if vertices[i, 2] >= near:
             flat[i, 0], flat[i, 1] = vertices[i, 0] / vertices[i, 2], vertices[i, 1] / vertices[i, 2]
             pixels[i, 0], pixels[i, 1], _, _, _, _ = project_one(lens, flat[i, 0], flat[i, 1])
-    for f in range(triangles.shape[0]):
+    for f in range(first, triangles.shape[0]):
         i, j, k = triangles[f, 0], triangles[f, 1], triangles[f, 2]
         ax, ay, az = vertices[i, 0], vertices[i, 1], vertices[i, 2]
         bx, by, bz = vertices[j, 0], vertices[j, 1], vertices[j, 2]

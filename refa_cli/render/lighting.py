@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from refa_cli.formats.spec import F64
 from refa_cli.render.infrared import Lights, Surfaces, shadow_focal, shadow_maps
-from refa_cli.render.infrared_kernels import lit_each
+from refa_cli.render.light_kernels import lit_each
 
 
 def irradiance(lights: Lights, points: F64, normals: F64 | None = None) -> F64:

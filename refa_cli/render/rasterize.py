@@ -32,6 +32,19 @@ class Raster(NamedTuple):
     depth: F32  # [H, W] metres along the camera's z axis, 0 where there is none
 
 
+class Canvas(NamedTuple):
+    """What a camera sees of things that stay before it, to draw others onto; depth is infinite where there is none."""
+
+    ids: I32
+    barycentric: NDArray[Any]
+    depth: F64
+
+
+def canvas(points: F64, triangles: NDArray[Any], lens: Lens, *, near: float = NEAR) -> Canvas:
+    """The canvas of triangles [F, 3] of points [V, 3] in the camera frame."""
+    return _drawn(points, triangles, lens, near, False, np.float32, None)
+
+
 def rasterize(
     vertices: NDArray[Any],  # [V, 3] metres
     triangles: NDArray[Any],  # [F, 3] indices into the vertices
@@ -59,22 +72,33 @@ def see(
     near: float = NEAR,  # metres
     cull: bool = False,
     dtype: DTypeLike = np.float32,  # of barycentric and depth
+    onto: tuple[Canvas, int] | None = None,  # what is drawn already, and how many of the first triangles that are
 ) -> Raster:
     """The same through any lens: exactly what the ray of each pixel's centre meets. Pixels outside the lens's field
     see nothing."""
+    ids, barycentric, depth = _drawn(points, triangles, lens, near, cull, dtype, onto)
+    depth[ids < 0] = 0
+    return Raster(ids, barycentric, depth.astype(dtype))
+
+
+def _drawn(
+    points: F64, triangles: NDArray[Any], lens: Lens, near: float, cull: bool, dtype: DTypeLike,
+    onto: tuple[Canvas, int] | None,
+) -> Canvas:  # fmt: skip
     from refa_cli.render import kernels
 
     corners = checked_triangles(triangles, len(points))
     if near <= 0:
         raise ValueError(f"near must be positive, got {near}")
-    ids = np.full(lens.size, -1, dtype=np.int32)
-    barycentric = np.zeros((*lens.size, 3), dtype=dtype)
-    depth = np.full(lens.size, np.inf)
+    if onto is None:
+        shape, first = lens.size, 0
+        held = Canvas(np.full(shape, -1, np.int32), np.zeros((*shape, 3), dtype), np.full(shape, np.inf))
+    else:
+        still, first = onto
+        held = Canvas(still.ids.copy(), still.barycentric.copy(), still.depth.copy())
     rays_x, rays_y = lens.ray_grids()
-    kernels.rasterize(points, corners, lens.parameters, rays_x, rays_y, lens.reach, float(near), cull, ids,
-                      barycentric, depth)  # fmt: skip
-    depth[ids < 0] = 0
-    return Raster(ids, barycentric, depth.astype(dtype))
+    kernels.rasterize(points, corners, first, lens.parameters, rays_x, rays_y, lens.reach, float(near), cull, *held)
+    return held
 
 
 def interpolate(

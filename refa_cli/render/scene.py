@@ -18,7 +18,6 @@ from refa_cli.face.gaze import rotation_from_gaze
 from refa_cli.face.mesh import vertex_normals
 from refa_cli.formats.face import FaceModel
 from refa_cli.formats.headset import Headset
-from refa_cli.formats.spec import F64
 from refa_cli.headset.parts import triangles_of
 from refa_cli.render.glasses import Glasses
 from refa_cli.render.hair import Hair
@@ -49,7 +48,7 @@ class Actor:
 def assemble(
     actor: Actor, headset: Headset, headset_from_head: ArrayLike, weights: ArrayLike, gaze: ArrayLike | None = None
 ) -> Surfaces:
-    """All that stands before the cameras, in the headset frame.
+    """All that stands before the cameras, in the headset frame, its own parts first.
 
     headset_from_head [4, 4]: how it is worn; weights [53]; gaze [2, 2]: (yaw, pitch) of both eyes, radians.
     """
@@ -57,39 +56,46 @@ def assemble(
     pose = np.asarray(headset_from_head, dtype=np.float64)
     turn, shift = pose[:3, :3], pose[:3, 3]
     head = actor.geometry.evaluate(weights, look_at_).astype(np.float64)
-    points, normals = [head], [np.asarray(vertex_normals(head, face.triangles), np.float64)]
-    triangles, material = [face.triangles.astype(np.int64)], [face.material.astype(np.int64)]
-    count = len(head)
     lines, width = actor.hair.lines(head) if actor.hair is not None else (np.zeros((0, 2, 3)), np.zeros((0, 2)))
+    worn = [(head, face.triangles, face.material)]
     if actor.glasses is not None:
-        at, corners = actor.glasses.points, actor.glasses.triangles
-        points.append(at)
-        normals.append(np.asarray(vertex_normals(at, corners), np.float64))
-        triangles.append(corners.astype(np.int64) + count)
-        material.append(np.full(len(corners), MATERIALS.index("frame")))
-        count += len(at)
+        frame = np.full(len(actor.glasses.triangles), MATERIALS.index("frame"), np.uint8)
+        worn.append((actor.glasses.points, actor.glasses.triangles, frame))
     parts, _ = triangles_of(headset, "housing", "lens")
     solid = headset.solid_vertices.astype(np.float64)
-    placed: F64 = np.concatenate([np.concatenate(points) @ turn.T + shift, solid])
-    facing_all = np.concatenate([np.concatenate(normals) @ turn.T,
-                                 np.asarray(vertex_normals(solid, headset.solid_triangles), np.float64)])  # fmt: skip
-    triangles.append(parts.astype(np.int64) + count)
-    material.append(np.full(len(parts), MATERIALS.index("housing")))
-    kinds = np.concatenate(material)
-    none = np.full((len(kinds) - len(face.triangles), 3), -1)
+    points = [solid, *(at @ turn.T + shift for at, _, _ in worn)]
+    offsets = np.cumsum([0, *(len(at) for at in points)])
+    corners = [parts, *(faces for _, faces, _ in worn)]
+    kinds = [np.full(len(parts), MATERIALS.index("housing"), np.uint8), *(material for _, _, material in worn)]
+    none = [np.full((len(faces), 3), -1, np.int32) for faces in corners]
+    none[1] = face.uv_triangles
+    normals = [vertex_normals(solid, headset.solid_triangles),
+               *(vertex_normals(at, faces) @ turn.T for at, faces, _ in worn)]  # fmt: skip
     centers = actor.geometry.eye_centers.astype(np.float64) @ turn.T + shift
     ahead = np.stack([turn @ rotation_from_gaze(look_at_[side])[:, 2] for side in (0, 1)])
     return Surfaces(
-        points=placed,
-        triangles=np.ascontiguousarray(np.concatenate(triangles), np.int32),
-        material=kinds.astype(np.uint8),
+        points=np.concatenate(points),
+        triangles=np.concatenate([f + o for f, o in zip(corners, offsets, strict=False)]).astype(np.int32),
+        material=np.concatenate(kinds),
         uv=face.uv,
-        uv_triangles=np.concatenate([face.uv_triangles, none]).astype(np.int32),
+        uv_triangles=np.concatenate(none),
         eyes=centers,
         gaze=ahead,
         eye_radius=actor.eye_radius,
-        normals=facing_all,
+        normals=np.concatenate(normals).astype(np.float64),
+        fixed=len(parts),
         strands=lines @ turn.T + shift,
         strand_width=width,
         sheets=() if actor.glasses is None else tuple(sheet.moved(turn, shift) for sheet in actor.glasses.sheets),
     )
+
+
+def headset_alone(headset: Headset) -> Surfaces:
+    """The headset's own parts, as they come first in `assemble`."""
+    parts, _ = triangles_of(headset, "housing", "lens")
+    nowhere = np.full((2, 3), 9.0)
+    return Surfaces(
+        headset.solid_vertices.astype(np.float64), parts, np.full(len(parts), MATERIALS.index("housing"), np.uint8),
+        np.zeros((1, 2), np.float32), np.full((len(parts), 3), -1, np.int32), nowhere, nowhere, 0.012,
+        fixed=len(parts),
+    )  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from refa_cli.formats.spec import F32, F64
-from refa_cli.render.infrared_kernels import beam, lobe
+from refa_cli.render.light_kernels import beam, lobe
 
 ROUGHNESS = 0.14  # spreads the image of a point light over the size of a diode
 

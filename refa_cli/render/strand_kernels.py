@@ -7,7 +7,7 @@ from numba import njit
 
 from refa_cli.formats.spec import F32, F64
 from refa_cli.headset.lens_kernels import project_one
-from refa_cli.render.infrared_kernels import beam, lit
+from refa_cli.render.light_kernels import beam, lit
 
 SHINE, SHININESS = 0.035, 24.0  # strength and exponent of the reflection along a strand
 IN_FRONT = 0.0015  # metres that a strand may lie behind the surface that its pixel sees: roots are in the skin

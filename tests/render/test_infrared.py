@@ -84,7 +84,7 @@ def test_specular_light_is_where_the_mirror_image_is() -> None:
 
 def test_reflected_light_is_less_than_what_arrives() -> None:
     """All that leaves a patch, over the half-sphere, in a light that falls on it at 30 degrees."""
-    from refa_cli.render.infrared_kernels import lobe
+    from refa_cli.render.light_kernels import lobe
 
     rng = np.random.default_rng(0)
     light = np.array([0.5, 0, np.sqrt(0.75)])

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from refa_cli.headset.lenses import Lens
-from refa_cli.render.infrared_kernels import _beam
+from refa_cli.render.light_kernels import _beam
 from refa_cli.render.strand_kernels import draw_strands, light_strands
 
 F64 = NDArray[np.float64]
