@@ -36,7 +36,7 @@ def draw_infrared(headset: Headset, face: FaceModel, expression: str, seed: int)
     surfaces = assemble(actor, headset, donned, prompt.weights, np.tile(prompt.gaze, (2, 1)))
     views = Views.of(headset, list(range(len(headset.camera_names))))
     pictures = []
-    for lens, light in zip(views.lenses, views.radiance(surfaces, actor.look), strict=True):
+    for lens, (light, _) in zip(views.lenses, views.pictures(surfaces, actor.look), strict=True):
         picture = Sensor(gain=gain_for(light), blur=0.5).expose(light, lens, rng)
         pictures.append(shrunk(np.repeat(picture[..., None].astype(np.uint8), 3, 2), LARGEST))
     return contact_sheet(pictures, list(headset.camera_names), COLUMNS)

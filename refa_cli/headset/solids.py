@@ -12,7 +12,8 @@ from refa_cli.formats.spec import F64
 
 SIDES: Final = ("right", "left", "bottom", "top", "face", "front")
 """Sides of a box, towards -X, +X, -Y, +Y, -Z (the wearer's face) and +Z."""
-SEGMENTS: Final = 24
+SEGMENTS: Final = 64
+"""Of a round part; fewer would throw shadows with corners."""
 
 
 class Solid(NamedTuple):

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,14 +173,30 @@ def shadow_maps(
     return out
 
 
+class Picture(NamedTuple):
+    """What a camera sees: radiance [H, W], W/(m^2 sr), and how far away [H, W], metres along its axis; 0 for nothing.
+    Hair and the lenses of glasses have no distance."""
+
+    light: F32
+    depth: F32
+
+
 def radiance(
     surfaces: Surfaces, look: Look, lights: Lights, lens: Lens, camera_from_headset: NDArray[Any],
-    shadows: F32 | None = None, moved: F64 | None = None, still: Canvas | None = None,
+    shadows: F32 | None = None,
 ) -> F32:  # fmt: skip
-    """What a camera sees [H, W], W/(m^2 sr), 0 where there is nothing.
+    """The light of `picture`; shadows: from shadow_maps, none by default."""
+    return picture(surfaces, look, lights, lens, camera_from_headset, shadows).light
 
-    shadows: from shadow_maps, none by default; moved [V, 3]: where the points are at the end of the exposure, so that
-    what moves by a pixel or more is smeared; still: what the camera sees of triangles that never move, to save time.
+
+def picture(
+    surfaces: Surfaces, look: Look, lights: Lights, lens: Lens, camera_from_headset: NDArray[Any],
+    shadows: F32 | None = None, *, moved: F64 | None = None, still: Canvas | None = None,
+) -> Picture:  # fmt: skip
+    """What a camera sees.
+
+    moved [V, 3]: where the points are at the end of the exposure, so that what moves by a pixel or more is smeared;
+    still: what the camera sees of triangles that never move, to save time.
     """
     pose = np.asarray(camera_from_headset, dtype=np.float64)
     turn, shift = pose[:3, :3], pose[:3, 3]
@@ -215,7 +231,9 @@ def radiance(
         if box is not None:
             sheet_kernels.glaze(placed.numbers(), placed.reflectance, x, y, raster.depth, at, way, lights.intensity,
                                 beams, box, out)  # fmt: skip
-    return out if moved is None else smeared(out, raster, surfaces.triangles, points, moved @ turn.T + shift, lens)
+    if moved is not None:
+        out = smeared(out, raster, surfaces.triangles, points, moved @ turn.T + shift, lens)
+    return Picture(out, raster.depth)
 
 
 def smeared(light: F32, raster: Raster, triangles: I32, before: F64, after: F64, lens: Lens) -> F32:

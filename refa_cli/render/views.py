@@ -11,10 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from refa_cli.formats.headset import Headset
-from refa_cli.formats.spec import B1, F32, F64
+from refa_cli.formats.spec import B1, F64
 from refa_cli.headset.lenses import Lens
 from refa_cli.headset.parts import lens_of
-from refa_cli.render.infrared import Lights, Look, Surfaces, lights_of, radiance, shadow_canvases, shadow_maps
+from refa_cli.render.infrared import (
+    Lights,
+    Look,
+    Picture,
+    Surfaces,
+    lights_of,
+    picture,
+    shadow_canvases,
+    shadow_maps,
+)
 from refa_cli.render.rasterize import Canvas, canvas
 from refa_cli.render.scene import headset_alone
 
@@ -45,14 +54,19 @@ class Views:
         return cls(tuple(cameras), lenses, poses, lights, headset.led_lights[:, cameras],
                    (tuple(seen), tuple(shadow_canvases(parts, lights))))  # fmt: skip
 
-    def radiance(
-        self, surfaces: Surfaces, look: Look, chosen: list[int] | None = None, moved: Surfaces | None = None
-    ) -> list[F32]:
-        """What each camera, or each of those chosen, sees; moved: the same surfaces at the end of the exposure."""
+    def pictures(
+        self, surfaces: Surfaces, look: Look, chosen: list[int] | None = None, *, moved: Surfaces | None = None,
+        lights: Lights | None = None,
+    ) -> list[Picture]:  # fmt: skip
+        """What each camera, or each of those chosen, sees.
+
+        moved: the same surfaces at the end of the exposure; lights: the same LEDs with other power or beams.
+        """
+        lit = self.lights if lights is None else lights
         shadows = shadow_maps(surfaces, self.lights, still=self.still[1])
         return [
-            radiance(
-                surfaces, look, self.lights.only(self.on[:, i]), self.lenses[i], self.poses[i], shadows[self.on[:, i]],
+            picture(
+                surfaces, look, lit.only(self.on[:, i]), self.lenses[i], self.poses[i], shadows[self.on[:, i]],
                 moved=None if moved is None else moved.points, still=self.still[0][i],
             )
             for i in (range(len(self.lenses)) if chosen is None else chosen)

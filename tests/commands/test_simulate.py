@@ -12,6 +12,7 @@ import pytest
 
 from refa_cli import app
 from refa_cli.commands.simulate import jobs
+from refa_cli.commands.simulate.work import Work
 from refa_cli.face.default import default_face
 from refa_cli.face.mesh import vertex_normals
 from refa_cli.face.shapes import ALL, INDEX
@@ -204,6 +205,7 @@ def test_does_not_replace(made: Path, capsys: Captured) -> None:
 
 def test_jobs_are_named() -> None:
     plan = jobs.plan_of(None, seed=0, expressions=("neutral",), frames=1, width=64, height=64, noise=1.0)
-    assert plan.recipe(2).as_dict()["inputs"] == {"face": default_face().digest}
-    assert plan.recipe(2).digest() != plan.recipe(3).digest()
+    two, three = (Work(plan, None, people).recipe() for people in (2, 3))
+    assert two.as_dict()["inputs"] == {"face": default_face().digest}
+    assert two.digest() != three.digest()
     assert len(ALL) == 61

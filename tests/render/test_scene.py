@@ -92,13 +92,13 @@ def test_views_of_a_headset_are_its_cameras_one_by_one(actor: Actor) -> None:
     scene = assemble(actor, HEADSET, HEADSET.headset_from_head, NEUTRAL)
     cameras = cameras_with(HEADSET, embedded=True)[1:3]
     views = Views.of(HEADSET, cameras)
-    pictures = views.radiance(scene, actor.look)
+    pictures = views.pictures(scene, actor.look)
     for i, camera in enumerate(cameras):
         lights = lights_of(HEADSET, camera)
         pose = HEADSET.camera_from_headset[camera]
         alone = radiance(scene, actor.look, lights, lens_of(HEADSET, camera), pose, shadow_maps(scene, lights))
-        assert np.array_equal(pictures[i], alone)
-    assert np.array_equal(views.radiance(scene, actor.look, [1])[0], pictures[1])
+        assert np.array_equal(pictures[i].light, alone)
+    assert np.array_equal(views.pictures(scene, actor.look, [1])[0].light, pictures[1].light)
 
 
 def test_glasses_hide_shine_and_throw_shadows(actor: Actor) -> None:
@@ -107,11 +107,11 @@ def test_glasses_hide_shine_and_throw_shadows(actor: Actor) -> None:
     bare = assemble(actor, HEADSET, HEADSET.headset_from_head, NEUTRAL)
     scene = assemble(replace(actor, glasses=glasses), HEADSET, HEADSET.headset_from_head, NEUTRAL)
     assert len(scene.sheets) == 2 and (scene.material == MATERIALS.index("frame")).sum() == len(glasses.triangles)
-    before, after = (views.radiance(s, actor.look)[0] for s in (bare, scene))
+    before, after = (views.pictures(s, actor.look)[0].light for s in (bare, scene))
     assert (after < 0.5 * before).mean() > 0.01  # frame and its shadow
     assert after.max() > 2 * before.max() or (after > 3 * before).any()  # lights in the lens
     clear = replace(scene, sheets=())
-    through = views.radiance(clear, actor.look)[0]
+    through = views.pictures(clear, actor.look)[0].light
     changed = after != through
     assert 0.2 < changed.mean() < 1.0
     assert np.median(after[changed] / np.maximum(through[changed], 1e-9)) == pytest.approx(0.96, abs=0.05)
@@ -123,7 +123,7 @@ def test_what_moves_during_the_exposure_is_smeared(actor: Actor) -> None:
     opened = NEUTRAL.copy()
     opened[INDEX["JawDrop"]] = 0.1
     later = assemble(actor, HEADSET, HEADSET.headset_from_head, opened)
-    still, same, smeared = (views.radiance(scene, actor.look, moved=m)[0] for m in (None, scene, later))
+    still, same, smeared = (views.pictures(scene, actor.look, moved=m)[0].light for m in (None, scene, later))
     assert np.array_equal(still, same)
     assert not np.array_equal(still, smeared)
     rough = [np.abs(np.diff(picture[150:], axis=0)).sum() for picture in (still, smeared)]

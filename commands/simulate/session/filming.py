@@ -101,9 +101,9 @@ class Film:
     def _seen(self, row: int, cameras: list[int]) -> list[NDArray[np.uint8]]:
         """What cameras record at a row."""
         subject = self.subject
-        lights = subject.views.radiance(self._surfaces(row), subject.actor.look, cameras, self._moved(row))
+        seen = subject.views.pictures(self._surfaces(row), subject.actor.look, cameras, moved=self._moved(row))
         out = []
-        for camera, light in zip(cameras, lights, strict=True):
+        for camera, (light, _) in zip(cameras, seen, strict=True):
             rng = subject.person.rng("noise", self.script.name, row, camera)
             gain = float(subject.gains[camera])
             if self.plan.misfit:
@@ -155,7 +155,7 @@ def open_subject(plan: Plan, subject: str) -> Subject:
     others = cameras_with(device.true, embedded=False) if plan.all_cameras else []
     views = Views.of(device.true, embedded + others)
     surfaces = assemble(actor, device.true, device.true.headset_from_head, person.rest, np.zeros((2, 2)))
-    gains = np.array([gain_for(light) for light in views.radiance(surfaces, actor.look)])
+    gains = np.array([gain_for(seen.light) for seen in views.pictures(surfaces, actor.look)])
     rng = person.rng("exposure")
     if plan.misfit:
         gains *= np.exp(0.15 * rng.standard_normal(len(gains)))
