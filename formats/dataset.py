@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -77,6 +77,13 @@ class Recording(Generic[R]):
         """Rows start to stop (all by default) of one array. Raises DataError."""
         return read_rows(self.path / array, self.layout(array), start, self.shapes[array][0] if stop is None else stop)
 
+    def blocks(self, array: str) -> Iterator[NDArray[Any]]:
+        """All rows of an array, as many at a time as a shard is written with. Raises DataError."""
+        shape = self.shapes[array]
+        size = Layout.of(self.layout(array).spec, shape).shard_rows
+        for start in range(0, shape[0] if prod(shape) else 0, size):
+            yield self.rows(array, start, min(start + size, shape[0]))
+
     def load(self, *, streamed: bool = True) -> R:
         """The recording in memory, checked; streamed=False: without what it declares as streamed, for `rows` to read.
 
@@ -102,10 +109,7 @@ class Recording(Generic[R]):
                 continue
             value = getattr(held, name)
             if isinstance(value, Streamed):
-                rows = Layout.of(spec, value.shape).shard_rows
-                starts = range(0, value.shape[0] if prod(value.shape) else 0, rows)
-                blocks = (self.rows(name, start, min(start + rows, value.shape[0])) for start in starts)
-                value = Streamed(value.shape, digest_of_shards(map(shard_digest, blocks)))
+                value = Streamed(value.shape, digest_of_shards(map(shard_digest, self.blocks(name))))
             if describe_rows(spec, value) != self.entries[name]:
                 raise DataError(self.path, name, "the bytes of its recorded SHA-256", "others", ADVICE)
 

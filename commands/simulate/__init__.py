@@ -27,7 +27,7 @@ def run(
     ] = None,
     misfit: Annotated[
         int,
-        typer.Option("--misfit", min=0, max=1, help="0: just what refa assumes; 1: heads, skin, device of their own."),
+        typer.Option("--misfit", min=0, max=1, help="How far from what refa assumes: 0 not at all, 1 as people are."),
     ] = 1,
     expressions: Annotated[
         str, typer.Option("--expressions", help="Ids parted by commas; all 60 of the script by default.")
@@ -64,7 +64,7 @@ def run(
         int, typer.Option("--pixels", min=0, max=4096, help="Longer side of headset pictures; 0: the headset's own.")
     ] = 0,
     cameras: Annotated[
-        str, typer.Option("--cameras", help="all, or embedded: without those for ground truth.")
+        str, typer.Option("--cameras", help="Which record: all, or embedded for those of the product.")
     ] = "all",
     sheet: Annotated[
         Path | None, typer.Option("--sheet", help="Picture to write (.png) with some of the frames.")
