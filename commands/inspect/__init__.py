@@ -27,8 +27,9 @@ def run(
     """Say what is in an artifact, if it is whole, and who made it.
 
     Single files are always read whole. Of a dataset only the manifests are read, and of scans only the listing, unless
-    --verify is given, which also tells the least and greatest value of every array. With --labels, of stores that hold expressions:
-    the share of rows at rest and in each quarter, mean and percentiles of every label. Damage gives exit code 1.
+    --verify is given, which also tells the least and greatest value of every array. With --labels, of stores that hold
+    expressions: the share of rows at rest and in each quarter, mean and percentiles of every label. Damage gives exit
+    code 1.
     """
     report = describe(artifact, verify=verify, labels=labels)
     if json:

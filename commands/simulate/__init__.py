@@ -27,7 +27,12 @@ def run(
     ] = None,
     misfit: Annotated[
         int,
-        typer.Option("--misfit", min=0, max=1, help="How far from what refa assumes: 0 not at all, 1 as people are."),
+        typer.Option(
+            "--misfit",
+            min=0,
+            max=2,
+            help="How far from what refa assumes: 0 not at all, 1 as people are, 2 path-traced.",
+        ),
     ] = 1,
     expressions: Annotated[
         str, typer.Option("--expressions", help="Ids parted by commas; all 60 of the script by default.")
@@ -85,15 +90,20 @@ def run(
     With --sessions: what a headset's cameras record while the same people are asked for each expression from neutral
     and back, to shut eyes and mouth, to look around, to talk and to move freely. Some prompts are shown weakly, wrongly
     or not at all. At misfit 1 the device is not quite as calibrated, sits a little differently as time goes on, and
-    has faults. The truth (labels, rigs, device, faults) stands in truth/, where nothing finds it that is not told to.
+    has faults; at misfit 2 the frames come from another renderer besides (Mitsuba, an optional extra; a minute a
+    moment, so for few). The truth (labels, rigs, device, faults) stands in truth/, where nothing finds it that is not
+    told to.
     """  # fmt: skip
     from refa_cli.commands.simulate import choices, jobs
     from refa_cli.commands.simulate.session import plan as session
+    from refa_cli.commands.simulate.session.path_tracing import require
     from refa_cli.commands.simulate.work import Work
     from refa_cli.formats.errors import UsageError
 
     if not scans and not sessions:
         raise UsageError("nothing to simulate; say what to make with --scans, --sessions or both.")
+    if sessions and misfit == 2:
+        require()
     if cameras not in ("all", "embedded"):
         raise UsageError(f"--cameras must be all or embedded, got {cameras!r}.")
     width, height = choices.size(size)

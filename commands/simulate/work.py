@@ -11,7 +11,7 @@ from refa_cli.commands.simulate import sheet as scan_sheet
 from refa_cli.commands.simulate.session import jobs as session_jobs
 from refa_cli.commands.simulate.session import sheet as session_sheet
 from refa_cli.commands.simulate.session.plan import Plan
-from refa_cli.outputs import Output, Recipe
+from refa_cli.outputs import Output, Recipe, versions
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,9 @@ class Work:
             inputs, seed = {"face": self.scans.face_digest}, self.scans.seed
         if self.sessions:
             inputs, seed = inputs | dict(self.sessions.digests), self.sessions.seed
-        return Recipe(command="simulate", options=options, seed=seed, inputs=inputs)
+        traced = self.sessions is not None and self.sessions.misfit == 2
+        held = versions("mitsuba") if traced else versions()
+        return Recipe(command="simulate", options=options, seed=seed, inputs=inputs, versions=held)
 
     def check(self, output: Path, *, overwrite: bool) -> None:
         """Refuses, before any work, an output that may not be replaced."""

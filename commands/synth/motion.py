@@ -31,6 +31,8 @@ COMMON: Final = 0.02
 """Added to a shape's mean weight before rarity is told by it, so that what hardly happens does not drown the rest."""
 MIXED: Final = 0.5
 """Share of prompted moments that mix two expressions."""
+BLINKS: Final = 0.15
+"""Share of prompted moments in the midst of a blink."""
 VARIES: Final = 0.12
 """Standard deviation of the factor on each action."""
 GAZE_SIGMA, GAZE_LIMIT = np.radians([12.0, 8.0]), np.radians([32.0, 24.0])
@@ -128,6 +130,9 @@ def _prompted(rng: np.random.Generator) -> tuple[F64, F64]:
     weights = _one(rng)
     if rng.random() < MIXED:
         weights = np.maximum(weights, _one(rng))
+    if rng.random() < BLINKS:
+        closed = [INDEX["EyesClosedL"], INDEX["EyesClosedR"]]
+        weights[closed] = np.maximum(weights[closed], min(float(rng.uniform(0.1, 1.2)), 1.0))
     together = GAZE_SIGMA * rng.standard_normal(2)
     inward = rng.uniform(0.0, np.radians(4.0))
     return weights, np.stack([together - [inward, 0], together + [inward, 0]])

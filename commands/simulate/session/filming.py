@@ -18,6 +18,7 @@ from refa_cli.commands.simulate.person import Person, make_person
 from refa_cli.commands.simulate.session.device import EXPOSURE_SECONDS, Device, device_of
 from refa_cli.commands.simulate.session.faults import BLINDED, Fault, blocked, draw_faults
 from refa_cli.commands.simulate.session.motion import Motion, perform_script, perform_take
+from refa_cli.commands.simulate.session.path_tracing import PathTracedViews
 from refa_cli.commands.simulate.session.plan import Plan
 from refa_cli.commands.simulate.session.script import Part, Script, script_of
 from refa_cli.commands.simulate.session.wearing import Wearing, wear
@@ -48,7 +49,7 @@ class Subject:
     person: Person
     actor: Actor
     device: Device
-    views: Views
+    views: Views | PathTracedViews
     cameras: tuple[int, ...]
     embedded: int
     gains: F64
@@ -153,7 +154,8 @@ def open_subject(plan: Plan, subject: str) -> Subject:
         actor = replace(actor, glasses=draw_glasses(person.geometry, actor.eye_radius, person.rng("glasses")))
     embedded = cameras_with(device.true, embedded=True)
     others = cameras_with(device.true, embedded=False) if plan.all_cameras else []
-    views = Views.of(device.true, embedded + others)
+    own = Views.of(device.true, embedded + others)
+    views: Views | PathTracedViews = PathTracedViews(own) if plan.misfit == 2 else own
     surfaces = assemble(actor, device.true, device.true.headset_from_head, person.rest, np.zeros((2, 2)))
     gains = np.array([gain_for(seen.light) for seen in views.pictures(surfaces, actor.look)])
     rng = person.rng("exposure")
