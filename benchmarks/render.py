@@ -81,15 +81,19 @@ def milliseconds(work: Callable[[], object], repeats: int = 5) -> float:
     return min(taken) * 1000
 
 
-def supersampled() -> tuple[list[float], list[float]]:
+def supersampled(side: int) -> tuple[list[float], list[float], float]:
     """Cosines with wide central differences of pictures of 8x8 samples a pixel, for several heads that are sought from
-    the mean one; and the same if outlines are sought only on the triangle that a pixel sees."""
+    the mean one; the same if outlines are sought only on the triangle that a pixel sees; and the share of the triangles
+    in sight that are smaller than a pixel. side: of the picture, pixels."""
     rng = np.random.default_rng(0)
     waves = np.sin(FACE.mean.astype(np.float64) @ rng.normal(0, 40, (3, 4)) + rng.uniform(0, 6, 4))
     paint = torch.from_numpy(0.6 + 0.1 * waves.sum(1, keepdims=True))
     camera = look_at([0.05, 0.02, 0.45], [0.0, -0.02, 0.0])
     base = torch.from_numpy(FACE.mean.astype(np.float64) @ camera[:3, :3].T + camera[:3, 3])
-    small, fine = (Lens("pinhole", (90.0 * k, 90.0 * k, 24.0 * k, 24.0 * k), (), (48 * k, 48 * k)) for k in (1, 8))
+    small, fine = (
+        Lens("pinhole", (1.875 * side * k, 1.875 * side * k, side * k / 2, side * k / 2), (), (side * k, side * k))
+        for k in (1, 8)
+    )
     shapes = torch.from_numpy(FACE.identity_basis[:10].astype(np.float64) @ camera[:3, :3].T)
     units = torch.tensor([0.01, 0.01, 0.01, 0.001, 0.001, 0.002, *[0.5] * 10]).double()
 
@@ -118,7 +122,9 @@ def supersampled() -> tuple[list[float], list[float]]:
             ((shown - target) ** 2).sum().backward()
             assert values.grad is not None
             found.append(float((values.grad @ wide) / values.grad.norm() / wide.norm()))
-    return cosines
+    samples = np.bincount(np.unique(rasterize(moved(torch.zeros(len(units)).double()), TOPOLOGY, fine).ids.numpy(),
+                                    return_counts=True)[1][1:], minlength=65)  # fmt: skip
+    return *cosines, float(samples[:64].sum() / samples.sum())
 
 
 def own_edges(seen: Seen) -> Tensor:
@@ -162,7 +168,11 @@ def main() -> None:
     rounded = torch.autograd.grad((fast(single, lenses, small) * direction.float()).sum(), [single, small])
     worst = [[float((g.double() - w).norm() / w.norm()) for g, w in zip(grads, wanted, strict=True)]
              for grads in (got, rounded)]  # fmt: skip
-    whole, own = supersampled()
+    rows = []
+    for side in (48, 96):
+        whole, own, tiny = supersampled(side)
+        for name, found in (("followed over triangles", whole), ("only on the triangle that a pixel sees", own)):
+            rows.append(f"| {side}x{side} | {tiny:.0%} | {name} | {min(found):.4f} | {np.median(found):.4f} |")
     lone = single.detach()
     forward = milliseconds(lambda: fast(lone, lenses, PICTURE)) / len(lenses)
     both = milliseconds(lambda: fast(single, lenses, small).sum().backward()) / len(lenses)
@@ -188,12 +198,11 @@ The twin takes {twin_both / both:.1f} times as long, and does not find what is v
 Ids agree with rays cast one by one on {ids_agree():.3%} of pixels.
 
 Cosine of the gradient by pose and ten shapes with wide central differences of pictures of 8x8 samples a pixel, of the
-mean head's difference from {HEADS} random ones (48x48 pixels, most triangles smaller than one):
+mean head's difference from {HEADS} random ones. *Tiny*: share of the triangles in sight that are smaller than a pixel.
 
-| outlines | least | median |
-| --- | --- | --- |
-| followed over triangles | {min(whole):.4f} | {np.median(whole):.4f} |
-| only on the triangle that a pixel sees | {min(own):.4f} | {np.median(own):.4f} |
+| picture | tiny | outlines | least | median |
+| --- | --- | --- | --- | --- |
+{chr(10).join(rows)}
 """
     (ROOT / "benchmarks" / "render.md").write_text(page)
     sys.stdout.write(page)
