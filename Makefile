@@ -75,6 +75,7 @@ pictures: setup ## Make the pictures of README and docs/ again (a few minutes).
 	    --overwrite > /dev/null
 	$(RUN)/refa synth --identities 8 --frames 10 -o build/pictures.zarr --sheet docs/synth.png --workers 2 \
 	    --overwrite > /dev/null
+	$(RUN)/python docs/smaller.py docs/sessions.png docs/synth.png
 	$(MAKE) -C examples/rig-a-face REFA=$(CURDIR)/$(RUN)/refa OUT=$(CURDIR)/build/example
 	cp build/example/rig.png docs/rig.png
 

@@ -14,6 +14,8 @@ from refa_cli.formats.headset import Headset
 from refa_cli.formats.spec import B1, F64
 from refa_cli.headset.donning import SHIFT_SIGMA, TURN_SIGMA, Slip, pushed, random_slip
 
+CARE: Final = 0.7
+"""How far people put it on askew, against the usual spread of donnings: they look through it (choice)."""
 DRIFT: Final = 0.25
 """Standard deviation, in units of the usual spread of donnings, of how far a headset slips within DRIFT_SECONDS."""
 DRIFT_SECONDS: Final = 12.0
@@ -46,7 +48,7 @@ def wear(
     misfit 0: as put on and as the face pushes it.
     """
     rng = person.rng("wearing", recording)
-    donned = random_slip(rng).applied(headset.headset_from_head)
+    donned = random_slip(rng, CARE).applied(headset.headset_from_head)
     follows = float(person.rng("strap").uniform(0.5, 1.5))
     step = (time[-1] - time[0]) / max(len(time) - 1, 1) if len(time) > 1 else 1.0
     numbers = np.zeros((len(time), 6))
