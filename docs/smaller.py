@@ -1,4 +1,4 @@
-"""Makes pictures for the documentation small: fewer greys, then fewer pixels.  python docs/smaller.py PICTURE.png ..."""
+"""Makes pictures of the documentation small, by fewer greys and then fewer pixels.  python docs/smaller.py PICTURE.png"""
 
 from __future__ import annotations
 
