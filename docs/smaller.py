@@ -1,4 +1,4 @@
-"""Makes pictures of the documentation small, by fewer greys and then fewer pixels.  python docs/smaller.py PICTURE.png"""
+"""Makes pictures of the documentation small: fewer greys, then fewer pixels.  python docs/smaller.py PICTURE ..."""
 
 from __future__ import annotations
 
