@@ -88,8 +88,8 @@ def main() -> None:
     page = f"""# What the scores tell apart
 
 `make -C benchmarks scores`: {PEOPLE} simulated people (misfit 1, seed {SEED}; one in seven prompts is shown weakly,
-wrongly or not at all), {date.today()}. Scores: higher is better; from over-activation on, lower is better. *Surface*: mm from the
-true face on vertices that truly move by more than 1 mm (unmoved: {unmoved_mm:.2f}); *gaze*: degrees.
+wrongly or not at all), {date.today()}. Scores: higher is better; from over-activation on, lower is better. *Surface*:
+mm from the true face on vertices that truly move by more than 1 mm (unmoved: {unmoved_mm:.2f}); *gaze*: degrees.
 
 | predictor | {heads} | surface | gaze |
 | {" | ".join("---" for _ in range(3 + len(SCORES) + len(GAMING)))} |
