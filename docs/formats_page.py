@@ -12,6 +12,7 @@ from refa_cli.formats import (
     face,
     headset,
     labels,
+    model,
     npz,
     rig,
     scan_truth,
@@ -47,6 +48,7 @@ ARTIFACTS: tuple[tuple[str, ModuleType, type[Checked]], ...] = (
     ("Captures: `captures.zarr`", captures, captures.Captures),
     ("Labels: `labels.zarr`, `preds.zarr`, `truth.zarr`", labels, labels.Labels),
     ("Synthetic frames: `synth.zarr`", synth, synth.Synth),
+    ("Model: `model.npz`", model, model.Model),
 )
 
 

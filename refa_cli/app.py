@@ -28,6 +28,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "synth": ("refa_cli.commands.synth", "Render synthetic frames with exact labels, to train on."),
     "import": ("refa_cli.commands.import_", "Bring phone recordings and meshes into refa's formats."),
     "inspect": ("refa_cli.commands.inspect", "Say what an artifact holds, and if it is whole."),
+    "train": ("refa_cli.commands.train", "Train the tracker on captures and synthetic frames."),
+    "predict": ("refa_cli.commands.predict", "Tell expressions of captures by a trained model."),
     "metrics": ("refa_cli.commands.metrics", "Score labels or predictions, with or without truth."),
     "env": ("refa_cli.commands.env", "Print versions, devices and backends, for a bug report."),
 }

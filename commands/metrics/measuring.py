@@ -69,20 +69,23 @@ def _paired(recording: Recording[Labels], labels: Labels, true: Dataset[Labels])
 
 
 def _add_errors(out: Measured, name: str, pairs: list[tuple[str, Curves, Curves]], geometry: Geometry | None) -> None:
+    """Head poses that are all the identity were not predicted, and are not compared."""
     poses = [(found.labels.headset_from_head.astype(np.float64), _true_poses(found, true), true.valid)
              for _, found, true in pairs]  # fmt: skip
-    offset = errors.pose_offset(
-        np.concatenate([p[v] for p, _, v in poses]), np.concatenate([t[v] for _, t, v in poses])
-    )
-    turned = float(np.degrees(np.arccos(np.clip((np.trace(offset[:3, :3]) - 1) / 2, -1, 1))))
-    out.offsets[name] = (1000 * float(np.linalg.norm(offset[:3, 3])), turned)
+    predicted = any((pose != np.eye(4)).any() for pose, _, _ in poses)
+    offset = np.eye(4)
+    if predicted:
+        found_poses, true_poses = (np.concatenate([p[i][p[2]] for p in poses]) for i in (0, 1))
+        offset = errors.pose_offset(found_poses, true_poses)
+        turned = float(np.degrees(np.arccos(np.clip((np.trace(offset[:3, :3]) - 1) / 2, -1, 1))))
+        out.offsets[name] = (1000 * float(np.linalg.norm(offset[:3, 3])), turned)
     for (recording, found, true), (pose, true_pose, valid) in zip(pairs, poses, strict=True):
         row: dict[str, Score] = {"weight_error": errors.weight_error(found, true)}
         surface = None if geometry is None else errors.surface_errors(found, true, geometry)
         if geometry is not None:
             row["surface_mm"], row["unmoved_mm"] = surface or (None, None)
         row["gaze_degrees"] = errors.gaze_error(found, true)
-        if valid.any():
+        if predicted and valid.any():
             row["pose_mm"], row["pose_degrees"] = errors.pose_errors(pose[valid], true_pose[valid], offset)
         out.rows[name][recording] |= row
 

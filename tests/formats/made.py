@@ -16,6 +16,7 @@ from refa_cli.formats.captures import Captures
 from refa_cli.formats.face import FaceModel
 from refa_cli.formats.headset import DISTORTION_COUNT, LENS_MODELS, Headset
 from refa_cli.formats.labels import SEGMENT_KINDS, Labels
+from refa_cli.formats.model import Model
 from refa_cli.formats.rig import Rig
 from refa_cli.formats.scan_truth import ScanTruth
 from refa_cli.formats.session_truth import SessionTruth
@@ -23,8 +24,8 @@ from refa_cli.formats.spec import ArraySpec, Checked, NamesSpec, TextSpec, specs
 from refa_cli.formats.synth import Synth
 
 C = TypeVar("C", bound=Checked)
-KINDS: tuple[type[Checked], ...] = (FaceModel, Headset, Rig, ScanTruth, SessionTruth, Labels, Captures, Synth)
-TEXT_OF_PATTERN = {"[0-9a-f]{64}": "0123456789abcdef" * 4, "[012]": "1"}
+KINDS: tuple[type[Checked], ...] = (FaceModel, Headset, Rig, ScanTruth, SessionTruth, Model, Labels, Captures, Synth)
+TEXT_OF_PATTERN = {"[0-9a-f]{64}": "0123456789abcdef" * 4, "[012]": "1", "small|paper": "small"}
 WIDE = 1e3  # magnitude of values where the declaration sets no bound
 
 
@@ -192,6 +193,13 @@ def mend_session(fields: dict[str, Any], dims: dict[str, int], rng: np.random.Ge
         fields["fault_camera"] = np.full(dims["N"], -1, np.int32)
 
 
+def mend_model(fields: dict[str, Any], dims: dict[str, int], rng: np.random.Generator) -> None:
+    """A layout that fills the parameters."""
+    fields["layout"] = ("first:2x3", "second:", "third:0x5") if dims["P"] >= 7 else (f"all:{dims['P']}",)
+    if dims["P"] >= 7:
+        fields["layout"] = (*fields["layout"], f"rest:{dims['P'] - 7}")
+
+
 def head_like(fields: dict[str, Any], name: str) -> None:
     """Vertices in a quarter of a metre, eyes where the head frame has them."""
     fields[name] = fields[name] * np.float32(0.12)
@@ -205,6 +213,7 @@ MEND: dict[str, Callable[[dict[str, Any], dict[str, int], np.random.Generator], 
     "refa.rig/1": mend_rig,
     "refa.scantruth/2": mend_truth,
     "refa.sessiontruth/1": mend_session,
+    "refa.model/1": mend_model,
     "refa.labels/2": mend_labels,
     "refa.captures/1": mend_captures,
     "refa.synth/1": mend_synth,

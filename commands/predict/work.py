@@ -1,0 +1,153 @@
+"""The work: one job a recording, then every subject's manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from refa_cli import console
+from refa_cli.face.shapes import EXPRESSIONS
+from refa_cli.formats.captures import Captures
+from refa_cli.formats.dataset import Dataset, Recording, SubjectWriter, finish_dataset
+from refa_cli.formats.errors import DataError
+from refa_cli.formats.headset import ROLES
+from refa_cli.formats.labels import STATES, Labels
+from refa_cli.formats.model import Model
+from refa_cli.outputs import Output, Recipe, versions
+from refa_cli.runtime.inference import Engine, Told, averaged
+from refa_cli.workers import fan_out
+
+AT_ONCE: Final = 50
+"""Frames that are read and told together: a shard."""
+COPIED: Final = ("expression_ids", "segment_ns", "segment_kind", "segment_side", "segment_expression")
+"""Of the captures: what was asked for when."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """captures, models: paths; frames: {subject: {recording: frames}}."""
+
+    captures: Path
+    models: tuple[Path, ...]
+    frames: dict[str, dict[str, int]]
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording of a subject; root: the unfinished output."""
+
+    captures: Path
+    models: tuple[Path, ...]
+    root: Path
+    subject: str
+    recording: str
+
+
+def plan_of(captures: Path, models: Sequence[Path], held_out: bool) -> Plan:
+    """Reads and checks the inputs. Raises DataError."""
+    held = Dataset.read(captures, Captures)
+    digests = {"captures": held.digest}
+    for number, path in enumerate(models):
+        model = Model.read(path)
+        digests[f"model {number}"] = model.digest
+        seen = sorted(set(model.training_subjects) & held.subjects.keys())
+        if seen and held_out:
+            raise DataError(captures, seen[0], "subjects that no model was trained on", f"one that {path} was",
+                            "predict others, or leave --held-out away")  # fmt: skip
+        if seen:
+            console.warn(f"{path} was trained on {', '.join(seen)}: what it tells of them says nothing of others.")
+        for subject in held.subjects.values():
+            for recording in subject.recordings.values():
+                order_of(recording, model)
+    frames = {name: {r.name: r.shapes["time_ns"][0] for r in subject.recordings.values()}
+              for name, subject in held.subjects.items()}  # fmt: skip
+    recipe = Recipe(command="predict", inputs=digests, versions=versions("onnxruntime"))
+    return Plan(captures, tuple(models), frames, recipe)
+
+
+def predict(output: Path, plan: Plan, *, overwrite: bool, workers: int, scheduler: str | None) -> None:
+    """Writes the store; an interrupted run is continued."""
+    with Output(output, plan.recipe, overwrite=overwrite, directory=True, workers=workers) as out:
+        jobs = [Job(plan.captures, plan.models, out.partial, subject, recording)
+                for subject, recordings in plan.frames.items() for recording in recordings]  # fmt: skip
+        for _ in fan_out(predict_recording, jobs, name=_name, workers=workers, scheduler=scheduler, label="recordings"):
+            pass
+        recipe = plan.recipe.as_dict()
+        for subject, recordings in plan.frames.items():
+            writer = SubjectWriter(out.partial / subject, Labels, subject)
+            for recording in recordings:
+                assert writer.has(recording)
+            writer.finish(recipe)
+        finish_dataset(out.partial, Labels, recipe)
+
+
+def predict_recording(job: Job) -> None:
+    """Predicts one recording, unless it stands there."""
+    writer = SubjectWriter(job.root / job.subject, Labels, job.subject)
+    if writer.has(job.recording):
+        return
+    recording = Dataset.read(job.captures, Captures).subjects[job.subject].recordings[job.recording]
+    held = recording.load(streamed=False)
+    engines = [_engine(path) for path in job.models]
+    orders = [order_of(recording, engine.model) for engine in engines]
+    parts = []
+    for start in range(0, len(held.time_ns), AT_ONCE):
+        rows = slice(start, min(start + AT_ONCE, len(held.time_ns)))
+        frames = recording.rows("frames", rows.start, rows.stop)
+        told = [engine.run([_cropped(frames, held, camera) for camera in order], held.present[rows][:, order])
+                for engine, order in zip(engines, orders, strict=True)]  # fmt: skip
+        parts.append(averaged(told) if len(told) > 1 else told[0])
+    writer.add(job.recording, _labels(held, parts, orders[0]))
+
+
+def order_of(recording: Recording[Captures], model: Model) -> list[int]:
+    """Which of a recording's embedded cameras is which of the model's: by name and role, else by a role that is one
+    camera's. Raises DataError."""
+    count = recording.shapes["frames"][1]
+    names = list(recording.texts["camera_names"])[:count]
+    roles = [ROLES[int(role)] for role in recording.rows("camera_role")[:count]]
+    out = []
+    for name, number in zip(model.camera_names, model.camera_role, strict=True):
+        role = ROLES[int(number)]
+        if name in names and roles[names.index(name)] == role:
+            out.append(names.index(name))
+        elif role != "other" and roles.count(role) == 1:
+            out.append(roles.index(role))
+        else:
+            raise DataError(recording.path, "camera_names", f"a camera {name} with role {role}", ", ".join(names),
+                            "use a model of this headset")  # fmt: skip
+    return out
+
+
+def _cropped(frames: np.ndarray, held: Captures, camera: int) -> np.ndarray:
+    height, width = map(int, held.camera_size[camera])
+    return frames[:, camera, :height, :width]
+
+
+def _labels(held: Captures, parts: list[Told], order: list[int]) -> Labels:
+    weights, gaze, confidence = (np.concatenate([getattr(part, name) for part in parts])
+                                 for name in ("weights", "gaze", "confidence"))  # fmt: skip
+    count = len(held.time_ns)
+    seen = np.asarray(held.present[:, order].any(1), np.bool_)
+    told: dict[str, Any] = {name: getattr(held, name) for name in COPIED}
+    return Labels(
+        shapes=EXPRESSIONS, time_ns=held.time_ns, expressions=np.clip(weights, 0, 1), gaze=gaze,
+        headset_from_head=np.tile(np.eye(4, dtype=np.float32), (count, 1, 1)), confidence=confidence, valid=seen,
+        state=np.where(seen, STATES.index("tracked"), STATES.index("lost")).astype(np.uint8),
+        segment_performed=np.zeros(len(held.segment_kind), np.uint8), **told,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4)
+def _engine(path: Path) -> Engine:
+    return Engine(Model.read(path))
+
+
+def _name(job: Job) -> str:
+    return f"{job.subject}/{job.recording}"

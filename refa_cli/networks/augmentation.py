@@ -1,0 +1,73 @@
+"""What may differ between two frames of the same face: how the headset sits, exposure, noise, a camera that fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from refa_cli.face.shapes import EXPRESSIONS, INDEX, mirrored
+from refa_cli.networks.tracker import Wiring
+
+MIRROR = [INDEX[mirrored(name)] for name in EXPRESSIONS]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Sizes, each the standard deviation or largest value of what is drawn: shift and scale as shares of the picture,
+    turn in radians, exposure of the logarithm, noise in counts; dropped: chance of a camera to be missing; swapped:
+    chance of left and right to change places."""
+
+    shift: float = 0.03
+    scale: float = 0.03
+    turn: float = 0.04
+    exposure: float = 0.25
+    noise: float = 6.0
+    dropped: float = 0.04
+    swapped: float = 0.5
+
+    def pictures(self, frames: Tensor, random: torch.Generator) -> Tensor:
+        """frames [N, C, S, S] in counts, each picture changed on its own."""
+        n, c, side, _ = frames.shape
+        flat = frames.reshape(n * c, 1, side, side)
+
+        def normal(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=random)
+
+        turn, scale = self.turn * normal(n * c), 1 + self.scale * normal(n * c)
+        shift = 2 * self.shift * normal(n * c, 2)
+        cos, sin = scale * torch.cos(turn), scale * torch.sin(turn)
+        rows = torch.stack([torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1)
+        grid = torch.nn.functional.affine_grid(rows, [n * c, 1, side, side], align_corners=False)
+        moved = torch.nn.functional.grid_sample(flat, grid, padding_mode="border", align_corners=False)
+        gain = torch.exp(self.exposure * normal(n * c, 1, 1, 1))
+        noise = self.noise * torch.rand(n * c, 1, 1, 1, generator=random)
+        return (gain * moved + noise * normal(n * c, 1, side, side)).clamp(0, 255).reshape(n, c, side, side)
+
+    def present(self, present: Tensor, random: torch.Generator) -> Tensor:
+        """present [N, C] with some cameras missing."""
+        return present & (torch.rand(present.shape, generator=random) >= self.dropped)
+
+
+def swap_sides(
+    wiring: Wiring, which: Tensor, frames: Tensor, present: Tensor, weights: Tensor, gaze: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The samples `which` [N] as seen in a mirror: left and right cameras change places (their pictures are mirrored to
+    look alike already), those in the middle are flipped, and labels change sides."""
+    other = []
+    for role in wiring.roles:
+        twin = role.replace("left", "?").replace("right", "left").replace("?", "right")
+        other.append(wiring.roles.index(twin) if wiring.roles.count(twin) == 1 else -1)
+    if min(other) < 0:
+        return frames, present, weights, gaze
+    swapped = frames[:, other].clone()
+    for camera, source in enumerate(other):
+        if source == camera:
+            swapped[:, camera] = swapped[:, camera].flip(-1)
+    flipped = gaze.flip(1) * gaze.new_tensor([-1.0, 1.0])
+    pick = which[:, None]
+    return (
+        torch.where(which[:, None, None, None], swapped, frames), torch.where(pick, present[:, other], present),
+        torch.where(pick, weights[:, MIRROR], weights), torch.where(which[:, None, None], flipped, gaze),
+    )  # fmt: skip

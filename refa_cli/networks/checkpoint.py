@@ -1,0 +1,50 @@
+"""Training put to disk and taken up again: tensors of modules and of Adam, without pickle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from refa_cli.formats.errors import DataError
+
+STEP = "step"
+
+
+def save(path: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Adam, step: int) -> None:
+    """Writes all of it; the file is seen whole or not at all."""
+    held: dict[str, Any] = {STEP: np.array(step)}
+    for name, module in modules.items():
+        held |= {f"{name}/{key}": value.detach().cpu().numpy() for key, value in module.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        held |= {f"adam/{index}/{key}": np.asarray(value.cpu().numpy()) for key, value in state.items()}
+    draft = path.with_suffix(".draft")
+    with open(draft, "wb") as file:
+        np.savez(file, **held)
+    os.replace(draft, path)
+
+
+def load(path: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Adam) -> int:
+    """Puts everything back; returns the step. Raises DataError for a file that is not of this training."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            held = {name: file[name] for name in file.files}
+        for name, module in modules.items():
+            state = {key: torch.from_numpy(held[f"{name}/{key}"]) for key in module.state_dict()}
+            module.load_state_dict(state)
+        adam: dict[int, dict[str, torch.Tensor]] = {}
+        for name, value in held.items():
+            if name.startswith("adam/"):
+                _, index, key = name.split("/")
+                adam.setdefault(int(index), {})[key] = torch.from_numpy(value)
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": adam, "param_groups": groups})
+        return int(held[STEP])
+    except (OSError, ValueError, KeyError, RuntimeError) as problem:
+        advice = "remove it and train again"
+        raise DataError(path, "", "a checkpoint of this training", str(problem).splitlines()[0], advice) from problem

@@ -1,0 +1,63 @@
+"""The residual encoder of one camera's picture (paper, Fig. 7): [N, 1, S, S] -> features [N, 512].
+
+small: a stem of stride 4 and four blocks of widths 16 to 128, 54 million multiplications at 224x224; paper: the plan of
+ResNet-18 (He et al., 2016), widths 64 to 512, two blocks each.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from refa_cli.formats.model import FEATURES
+
+WIDTHS: Final = {"small": (16, 32, 64, 128), "paper": (64, 128, 256, 512)}
+BLOCKS: Final = {"small": 1, "paper": 2}
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions beside a straight way."""
+
+    def __init__(self, inside: int, outside: int, stride: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inside, outside, 3, stride, 1, bias=False)
+        self.first_norm = nn.BatchNorm2d(outside)
+        self.second = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
+        self.second_norm = nn.BatchNorm2d(outside)
+        self.straight = inside == outside and stride == 1
+        if not self.straight:
+            self.skip = nn.Conv2d(inside, outside, 1, stride, bias=False)
+            self.skip_norm = nn.BatchNorm2d(outside)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, inside, H, W] -> [N, outside, H / stride, W / stride]."""
+        inner = torch.relu(self.first_norm(self.first(x)))
+        inner = self.second_norm(self.second(inner))
+        return torch.relu(inner + (x if self.straight else self.skip_norm(self.skip(x))))
+
+
+class Encoder(nn.Module):
+    """Pictures to features."""
+
+    def __init__(self, size: str) -> None:
+        super().__init__()
+        widths = WIDTHS[size]
+        self.stem = nn.Conv2d(1, widths[0], 7, 4, 3, bias=False)
+        self.stem_norm = nn.BatchNorm2d(widths[0])
+        blocks: list[nn.Module] = []
+        inside = widths[0]
+        for stage, width in enumerate(widths):
+            for block in range(BLOCKS[size]):
+                blocks.append(Residual(inside, width, 2 if stage and block == 0 else 1))
+                inside = width
+        self.blocks = nn.Sequential(*blocks)
+        self.widen = nn.Conv2d(inside, FEATURES, 1, bias=False)
+        self.widen_norm = nn.BatchNorm2d(FEATURES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, 1, S, S] -> [N, 512]."""
+        x = torch.relu(self.stem_norm(self.stem(x)))
+        x = torch.relu(self.widen_norm(self.widen(self.blocks(x))))
+        return x.mean((2, 3))

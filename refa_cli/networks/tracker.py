@@ -1,0 +1,118 @@
+"""The tracker (paper, Fig. 7): an encoder for each kind of camera, a branch for each eye, one for the rest of the face.
+
+    tracker = Tracker(Wiring.of("small", names, roles))
+    out = tracker(pictures, present)            # weights, gaze, spread, features
+
+Left and right cameras of a kind share an encoder; the right one's picture comes in mirrored, so that both look alike.
+An eye's shapes and gaze come from its own camera alone (`face.branches` lists them), by one branch for both eyes. Any
+headset will do: the roles that are present decide the encoders; without eye cameras all shapes come from all features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from refa_cli.face.branches import CONFIDENCE_REGIONS, EYE_INDICES, EYE_SHAPES, FACE_INDICES
+from refa_cli.face.shapes import INDEX
+from refa_cli.formats.face import EXPRESSION_COUNT
+from refa_cli.formats.model import FEATURES
+from refa_cli.networks.encoder import Encoder
+
+EYE_HIDDEN, FACE_HIDDEN, SPREAD_HIDDEN = 128, 256, 64
+WIDEST_GAZE = 0.9
+"""Radians; the largest angle that the eye branch can tell."""
+
+
+class Out(NamedTuple):
+    """What the tracker tells of N moments."""
+
+    weights: Tensor  # [N, 53], 0 ... 1
+    gaze: Tensor  # [N, 2, 2], radians; eye left, right; yaw to the left, pitch up
+    spread: Tensor  # [N, 3], logarithm of the expected error of each confidence region
+    features: Tensor  # [N, C, 512]
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What a tracker is built of: size, names and roles of its cameras, and which encoder each goes through, which are
+    mirrored."""
+
+    size: str
+    names: tuple[str, ...]
+    roles: tuple[str, ...]
+    encoders: tuple[str, ...]
+    mirrored: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, size: str, names: tuple[str, ...], roles: tuple[str, ...]) -> Wiring:
+        """For cameras of these roles; "other" ones each have an encoder of their own."""
+        kinds = []
+        for name, role in zip(names, roles, strict=True):
+            kind = role.removesuffix("_left").removesuffix("_right")
+            kinds.append(f"other_{name}" if role == "other" else kind)
+        return cls(size, names, roles, tuple(kinds), tuple(role.endswith("_right") for role in roles))
+
+    @property
+    def eyes(self) -> tuple[int, int] | None:
+        """The cameras of the left eye and the right one, if both are there."""
+        if "eye_left" in self.roles and "eye_right" in self.roles:
+            return self.roles.index("eye_left"), self.roles.index("eye_right")
+        return None
+
+
+class Tracker(nn.Module):
+    """Pictures of all cameras to what the face does. eye_branch: see above; False, for comparison, takes all shapes
+    from all features."""
+
+    def __init__(self, wiring: Wiring, *, eye_branch: bool = True) -> None:
+        super().__init__()
+        self.wiring = wiring
+        self.encoders = nn.ModuleDict({kind: Encoder(wiring.size) for kind in dict.fromkeys(wiring.encoders)})
+        self.absent = nn.Parameter(torch.zeros(len(wiring.names), FEATURES))
+        self.eyes = wiring.eyes if eye_branch else None
+        shapes = len(FACE_INDICES) if self.eyes else EXPRESSION_COUNT
+        told = shapes if self.eyes else shapes + 4
+        inside = FEATURES * len(wiring.names)
+        self.face = nn.Sequential(nn.Linear(inside, FACE_HIDDEN), nn.ReLU(), nn.Linear(FACE_HIDDEN, told))
+        if self.eyes:
+            self.eye = nn.Sequential(
+                nn.Linear(FEATURES, EYE_HIDDEN), nn.ReLU(), nn.Linear(EYE_HIDDEN, len(EYE_SHAPES) + 2)
+            )
+        regions = len(CONFIDENCE_REGIONS)
+        self.doubt = nn.Sequential(nn.Linear(inside, SPREAD_HIDDEN), nn.ReLU(), nn.Linear(SPREAD_HIDDEN, regions))
+
+    def encoded(self, pictures: Tensor, present: Tensor) -> Tensor:
+        """Features [N, C, 512] of pictures [N, C, S, S], right ones mirrored already; where a camera is not present
+        [N, C], those learned for that."""
+        found = [self.encoders[kind](pictures[:, c, None]) for c, kind in enumerate(self.wiring.encoders)]
+        return torch.where(present[..., None], torch.stack(found, 1), self.absent)
+
+    def forward(self, pictures: Tensor, present: Tensor) -> Out:
+        """pictures [N, C, S, S], brightness normalised and right ones mirrored; present [N, C]."""
+        features = self.encoded(pictures, present)
+        together = features.flatten(1)
+        face = self.face(together)
+        if self.eyes is None:
+            weights, gaze = torch.sigmoid(face[:, :-4]), WIDEST_GAZE * torch.tanh(face[:, -4:]).reshape(-1, 2, 2)
+        else:
+            weights = torch.zeros(len(face), EXPRESSION_COUNT, dtype=face.dtype, device=face.device)
+            weights[:, list(FACE_INDICES)] = torch.sigmoid(face)
+            sides = []
+            for side, camera in enumerate(self.eyes):
+                eye = self.eye(features[:, camera])
+                weights[:, list(EYE_INDICES[side])] = torch.sigmoid(eye[:, :-2])
+                angles = WIDEST_GAZE * torch.tanh(eye[:, -2:])
+                sides.append(angles * angles.new_tensor([1.0 if side == 0 else -1.0, 1.0]))
+            gaze = torch.stack(sides, 1)
+        return Out(_held(weights), gaze, self.doubt(together.detach()), features)
+
+
+def _held(weights: Tensor) -> Tensor:
+    """weights [N, 53] with LipsToward as a share of JawDrop, which it cannot exceed."""
+    lips, jaw = INDEX["LipsToward"], INDEX["JawDrop"]
+    held = (weights[:, lips] * weights[:, jaw])[:, None]
+    return torch.cat([weights[:, :lips], held, weights[:, lips + 1 :]], 1)

@@ -1,0 +1,1 @@
+"""Trackers at work: numpy and ONNX Runtime only, no torch."""
