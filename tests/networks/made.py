@@ -20,8 +20,8 @@ CAMERAS = cameras_with(HEADSET, embedded=True)
 
 
 def moments(count: int, rng: np.random.Generator, bright: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """frames [N, 5, S, S], weights [N, 53], gaze [N, 2, 2]: the jaw brightens the lower half of mouth pictures, eyes that
-    shut darken their own."""
+    """frames [N, 5, S, S], weights [N, 53], gaze [N, 2, 2]: the jaw brightens the lower half of mouth pictures, eyes
+    that shut darken their own."""
     weights = np.zeros((count, 53), np.float32)
     jaw, left, right = rng.uniform(0, 1, (3, count)).astype(np.float32)
     for name, value in (("JawDrop", jaw), ("EyesClosedL", left), ("EyesClosedR", right)):

@@ -11,6 +11,7 @@ from refa_cli.face.shapes import EXPRESSIONS, INDEX
 from refa_cli.formats.labels import SEGMENT_KINDS, SIDES, STATES, Labels
 
 RATE = 30.0
+DONNED = np.eye(4) - 0.033 * np.outer([0, 0, 1, 0], [0, 0, 0, 1])
 
 
 def recording(
@@ -27,7 +28,7 @@ def recording(
         "time_ns": np.rint(np.arange(count) * 1e9 / rate).astype(np.int64),
         "expressions": np.clip(weights, 0, 1),
         "gaze": np.zeros((count, 2, 2)),
-        "headset_from_head": np.tile(np.eye(4), (count, 1, 1)),
+        "headset_from_head": np.tile(DONNED, (count, 1, 1)),
         "confidence": np.ones((count, 3)),
         "valid": np.ones(count, bool),
         "state": np.full(count, STATES.index("tracked"), np.uint8),
