@@ -84,11 +84,18 @@ class Tracker(nn.Module):
             )
         regions = len(CONFIDENCE_REGIONS)
         self.doubt = nn.Sequential(nn.Linear(inside, SPREAD_HIDDEN), nn.ReLU(), nn.Linear(SPREAD_HIDDEN, regions))
+        self.encoders.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on CPU
 
     def encoded(self, pictures: Tensor, present: Tensor) -> Tensor:
         """Features [N, C, 512] of pictures [N, C, S, S], right ones mirrored already; where a camera is not present
         [N, C], those learned for that."""
-        found = [self.encoders[kind](pictures[:, c, None]) for c, kind in enumerate(self.wiring.encoders)]
+        count = len(pictures)
+        found: list[Tensor] = [self.absent] * len(self.wiring.names)
+        for kind, encoder in self.encoders.items():
+            cameras = [c for c, own in enumerate(self.wiring.encoders) if own == kind]
+            together = torch.cat([pictures[:, c] for c in cameras])[:, None]
+            for camera, features in zip(cameras, encoder(together).split(count), strict=True):
+                found[camera] = features
         return torch.where(present[..., None], torch.stack(found, 1), self.absent)
 
     def forward(self, pictures: Tensor, present: Tensor) -> Out:
