@@ -18,6 +18,7 @@ def run(
         list[Path] | None,
         typer.Option("--ensemble", help="Another model to average with; give it once for each.", exists=True),
     ] = None,
+    only: Annotated[str, typer.Option("--only", help="Subjects to predict, parted by commas; all by default.")] = "",
     held_out: Annotated[
         bool, typer.Option("--held-out", help="Refuse subjects that a model was trained on, instead of a warning.")
     ] = False,
@@ -33,10 +34,10 @@ def run(
     whether any camera delivered, and the segments of the captures: all that `refa metrics` needs. The head's pose is
     not predicted and stands as the identity. Killed and run again it goes on.
     """
-    from refa_cli.commands.predict.work import plan_of, predict
+    from refa_cli.commands.predict.work import names, plan_of, predict
     from refa_cli.outputs import Output
 
-    plan = plan_of(captures, [model, *(ensemble or [])], held_out)
+    plan = plan_of(captures, [model, *(ensemble or [])], held_out, names(only))
     Output(output, plan.recipe, overwrite=overwrite, directory=True)
     if not dry_run:
         predict(output, plan, overwrite=overwrite, workers=workers, scheduler=scheduler)

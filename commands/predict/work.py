@@ -14,7 +14,7 @@ from refa_cli import console
 from refa_cli.face.shapes import EXPRESSIONS
 from refa_cli.formats.captures import Captures
 from refa_cli.formats.dataset import Dataset, Recording, SubjectWriter, finish_dataset
-from refa_cli.formats.errors import DataError
+from refa_cli.formats.errors import DataError, UsageError
 from refa_cli.formats.headset import ROLES
 from refa_cli.formats.labels import STATES, Labels
 from refa_cli.formats.model import Model
@@ -49,25 +49,39 @@ class Job:
     recording: str
 
 
-def plan_of(captures: Path, models: Sequence[Path], held_out: bool) -> Plan:
-    """Reads and checks the inputs. Raises DataError."""
+def names(text: str) -> list[str]:
+    """Names parted by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def plan_of(captures: Path, models: Sequence[Path], held_out: bool, only: Sequence[str] = ()) -> Plan:
+    """Reads and checks the inputs; only: the subjects wanted, all if none are named.
+
+    Raises DataError, and UsageError for a subject that is not there.
+    """
     held = Dataset.read(captures, Captures)
     digests = {"captures": held.digest}
+    for name in only:
+        if name not in held.subjects:
+            raise UsageError(f"--only: {captures} has no subject {name!r}.")
+    subjects = {name: subject for name, subject in held.subjects.items() if not only or name in only}
     for number, path in enumerate(models):
         model = Model.read(path)
         digests[f"model {number}"] = model.digest
-        seen = sorted(set(model.training_subjects) & held.subjects.keys())
+        seen = sorted(set(model.training_subjects) & subjects.keys())
         if seen and held_out:
             raise DataError(captures, seen[0], "subjects that no model was trained on", f"one that {path} was",
                             "predict others, or leave --held-out away")  # fmt: skip
         if seen:
             console.warn(f"{path} was trained on {', '.join(seen)}: what it tells of them says nothing of others.")
-        for subject in held.subjects.values():
+        for subject in subjects.values():
             for recording in subject.recordings.values():
                 order_of(recording, model)
     frames = {name: {r.name: r.shapes["time_ns"][0] for r in subject.recordings.values()}
-              for name, subject in held.subjects.items()}  # fmt: skip
-    recipe = Recipe(command="predict", inputs=digests, versions=versions("onnxruntime"))
+              for name, subject in subjects.items()}  # fmt: skip
+    recipe = Recipe(
+        command="predict", options={"subjects": sorted(frames)}, inputs=digests, versions=versions("onnxruntime")
+    )
     return Plan(captures, tuple(models), frames, recipe)
 
 

@@ -90,6 +90,22 @@ def test_the_model_remembers_whom_it_saw(data: Path, model: Path, tmp_path: Path
     assert "warning" in capsys.readouterr().err and not (tmp_path / "p.zarr").exists()
 
 
+def test_some_subjects_only(data: Path, model: Path, tmp_path: Path, capsys: Captured) -> None:
+    arguments = [
+        "predict",
+        str(data / "captures.zarr"),
+        "--model",
+        str(model),
+        "-o",
+        str(tmp_path / "p.zarr"),
+        "--quiet",
+    ]
+    assert app.main([*arguments, "--only", "S0004", "--held-out"]) == 0
+    assert list(Dataset.read(tmp_path / "p.zarr", Labels).subjects) == ["S0004"]
+    assert app.main([*arguments, "--only", "S0009", "--overwrite"]) == 2
+    assert "no subject" in capsys.readouterr().err
+
+
 def test_without_torch_it_tells_the_same(data: Path, model: Path) -> None:
     held = Model.read(model)
     frames = np.random.default_rng(0).integers(0, 256, (6, 5, SIDE, SIDE), dtype=np.uint8)
