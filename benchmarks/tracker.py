@@ -151,8 +151,8 @@ standard deviation over them), {date.today()}. Labels are the truth. Averages ar
 {chr(10).join(rows)}
 
 Surface: distance from the true face on vertices that truly move by more than 1 mm. Of constants on the same people:
-{", ".join(f"{kind} {value:.2f} mm" for kind, value in fixed.items())}. Winks: error of both EyesClosed weights while one
-eye is truly shut and the other is open.
+{", ".join(f"{kind} {value:.2f} mm" for kind, value in fixed.items())}. Winks: error of both EyesClosed weights while
+one eye is truly shut and the other is open.
 """
     (FOLDER / "tracker.md").write_text(page)
     print(page)

@@ -30,6 +30,9 @@ def run(
     against: Annotated[
         Path | None, typer.Option("--against", help="Other predictions: differences by subject.", exists=True)
     ] = None,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Refuse predictions of subjects that their model was trained on.")
+    ] = False,
     worst: Annotated[int, typer.Option("--worst", min=0, help="List so many recordings with the least scores.")] = 0,
     csv: Annotated[Path | None, typer.Option("--csv", help="Table to write, a row a recording.")] = None,
     fail_under: Annotated[
@@ -46,7 +49,7 @@ def run(
     over-activation, cross-talk and false closure, lower is better. --truth adds errors of weights, of the surface of
     the subject's own rig where it truly moves, of gaze, and of head pose after one rigid offset a subject.
     """  # fmt: skip
-    from refa_cli.commands.metrics.measuring import measure
+    from refa_cli.commands.metrics.measuring import measure, refuse_seen
     from refa_cli.commands.metrics.reporting import compared, failed, gates, table
     from refa_cli.commands.metrics.reporting import worst as least
     from refa_cli.commands.metrics.writing import write_csv
@@ -57,6 +60,8 @@ def run(
     wanted = gates(fail_under or [])
     if rigs is not None and truth is None:
         raise UsageError("--rigs needs --truth: without it there is no surface to compare with.")
+    if held_out:
+        refuse_seen(predictions)
     measured = measure(predictions, truth, rigs, face)
     subjects, dataset = levels(measured.rows)
     rows = table(measured, level)

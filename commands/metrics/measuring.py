@@ -31,6 +31,16 @@ class Measured:
     offsets: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
+def refuse_seen(path: Path) -> None:
+    """Raises DataError for predictions of subjects that a model behind them was trained on, as their recipe tells."""
+    store = Dataset.read(path, Labels)
+    for recipe in (store.recipe, *(subject.recipe for subject in store.subjects.values())):
+        seen = sorted(set(recipe.get("options", {}).get("training_subjects", ())) & store.subjects.keys())
+        if seen:
+            raise DataError(path, seen[0], "subjects that no model was trained on", "one that its model was trained on",
+                            "score others, or leave --held-out away")  # fmt: skip
+
+
 def measure(path: Path, truth: Path | None, rigs: Path | None, face: Path | None) -> Measured:
     """Everything about a store. Raises DataError, also where the truth has no such recording."""
     store = Dataset.read(path, Labels)

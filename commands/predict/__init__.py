@@ -22,6 +22,9 @@ def run(
     held_out: Annotated[
         bool, typer.Option("--held-out", help="Refuse subjects that a model was trained on, instead of a warning.")
     ] = False,
+    features: Annotated[
+        Path | None, typer.Option("--features", help="Folder for each camera's features [T, C, 512], as .npy.")
+    ] = None,
     workers: options.Workers = 1,
     scheduler: options.Scheduler = None,
     json: options.Json = False,
@@ -37,7 +40,7 @@ def run(
     from refa_cli.commands.predict.work import names, plan_of, predict
     from refa_cli.outputs import Output
 
-    plan = plan_of(captures, [model, *(ensemble or [])], held_out, names(only))
+    plan = plan_of(captures, [model, *(ensemble or [])], held_out, names(only), features)
     Output(output, plan.recipe, overwrite=overwrite, directory=True)
     if not dry_run:
         predict(output, plan, overwrite=overwrite, workers=workers, scheduler=scheduler)

@@ -30,10 +30,11 @@ COPIED: Final = ("expression_ids", "segment_ns", "segment_kind", "segment_side",
 
 @dataclass(frozen=True)
 class Plan:
-    """captures, models: paths; frames: {subject: {recording: frames}}."""
+    """captures, models: paths; features: folder to keep these in, or None; frames: {subject: {recording: frames}}."""
 
     captures: Path
     models: tuple[Path, ...]
+    features: Path | None
     frames: dict[str, dict[str, int]]
     recipe: Recipe
 
@@ -44,6 +45,7 @@ class Job:
 
     captures: Path
     models: tuple[Path, ...]
+    features: Path | None
     root: Path
     subject: str
     recording: str
@@ -54,7 +56,9 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def plan_of(captures: Path, models: Sequence[Path], held_out: bool, only: Sequence[str] = ()) -> Plan:
+def plan_of(
+    captures: Path, models: Sequence[Path], held_out: bool, only: Sequence[str] = (), features: Path | None = None
+) -> Plan:
     """Reads and checks the inputs; only: the subjects wanted, all if none are named.
 
     Raises DataError, and UsageError for a subject that is not there.
@@ -65,8 +69,10 @@ def plan_of(captures: Path, models: Sequence[Path], held_out: bool, only: Sequen
         if name not in held.subjects:
             raise UsageError(f"--only: {captures} has no subject {name!r}.")
     subjects = {name: subject for name, subject in held.subjects.items() if not only or name in only}
+    trained: set[str] = set()
     for number, path in enumerate(models):
         model = Model.read(path)
+        trained |= set(model.training_subjects)
         digests[f"model {number}"] = model.digest
         seen = sorted(set(model.training_subjects) & subjects.keys())
         if seen and held_out:
@@ -80,15 +86,18 @@ def plan_of(captures: Path, models: Sequence[Path], held_out: bool, only: Sequen
     frames = {name: {r.name: r.shapes["time_ns"][0] for r in subject.recordings.values()}
               for name, subject in subjects.items()}  # fmt: skip
     recipe = Recipe(
-        command="predict", options={"subjects": sorted(frames)}, inputs=digests, versions=versions("onnxruntime")
+        command="predict",
+        options={"subjects": sorted(frames), "training_subjects": sorted(trained)},
+        inputs=digests,
+        versions=versions("onnxruntime"),
     )
-    return Plan(captures, tuple(models), frames, recipe)
+    return Plan(captures, tuple(models), features, frames, recipe)
 
 
 def predict(output: Path, plan: Plan, *, overwrite: bool, workers: int, scheduler: str | None) -> None:
     """Writes the store; an interrupted run is continued."""
     with Output(output, plan.recipe, overwrite=overwrite, directory=True, workers=workers) as out:
-        jobs = [Job(plan.captures, plan.models, out.partial, subject, recording)
+        jobs = [Job(plan.captures, plan.models, plan.features, out.partial, subject, recording)
                 for subject, recordings in plan.frames.items() for recording in recordings]  # fmt: skip
         for _ in fan_out(predict_recording, jobs, name=_name, workers=workers, scheduler=scheduler, label="recordings"):
             pass
@@ -117,6 +126,10 @@ def predict_recording(job: Job) -> None:
         told = [engine.run([_cropped(frames, held, camera) for camera in order], held.present[rows][:, order])
                 for engine, order in zip(engines, orders, strict=True)]  # fmt: skip
         parts.append(averaged(told) if len(told) > 1 else told[0])
+    if job.features is not None:
+        (job.features / job.subject).mkdir(parents=True, exist_ok=True)
+        kept = np.concatenate([part.features for part in parts]).astype(np.float16)
+        np.save(job.features / job.subject / f"{job.recording}.npy", kept)
     writer.add(job.recording, _labels(held, parts, orders[0]))
 
 

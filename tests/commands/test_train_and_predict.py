@@ -86,6 +86,13 @@ def test_the_model_remembers_whom_it_saw(data: Path, model: Path, tmp_path: Path
     everything = ["predict", str(data / "captures.zarr"), "--model", str(model), "-o", str(tmp_path / "p.zarr")]
     assert app.main([*everything, "--held-out"]) == 1
     assert "trained on" in capsys.readouterr().err
+    kept = tmp_path / "features"
+    seen = [*everything[:4], "--only", "S0001", "-o", str(tmp_path / "seen.zarr"), "--features", str(kept), "--quiet"]
+    assert app.main(seen) == 0
+    assert np.load(kept / "S0001" / "one.npy").shape == (40, 5, 512)
+    assert app.main(["metrics", str(tmp_path / "seen.zarr"), "--held-out"]) == 1
+    assert "trained on" in capsys.readouterr().err
+    assert app.main(["metrics", str(tmp_path / "seen.zarr")]) == 0
     assert app.main([*everything, "--dry-run"]) == 0
     assert "warning" in capsys.readouterr().err and not (tmp_path / "p.zarr").exists()
 
