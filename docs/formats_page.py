@@ -13,6 +13,7 @@ from refa_cli.formats import (
     headset,
     labels,
     model,
+    network,
     npz,
     rig,
     scan_truth,
@@ -49,6 +50,7 @@ ARTIFACTS: tuple[tuple[str, ModuleType, type[Checked]], ...] = (
     ("Labels: `labels.zarr`, `preds.zarr`, `truth.zarr`", labels, labels.Labels),
     ("Synthetic frames: `synth.zarr`", synth, synth.Synth),
     ("Model: `model.npz`", model, model.Model),
+    ("Keypoint model: `keypoints.npz`", network, model.KeypointModel),
 )
 
 

@@ -11,7 +11,7 @@ from refa_cli.formats.errors import DataError
 from refa_cli.formats.face import FaceModel
 from refa_cli.formats.headset import Headset
 from refa_cli.formats.labels import Labels
-from refa_cli.formats.model import Model
+from refa_cli.formats.model import KeypointModel, Model
 from refa_cli.formats.rig import Rig
 from refa_cli.formats.scan_truth import ScanTruth
 from refa_cli.formats.session_truth import SessionTruth
@@ -19,7 +19,7 @@ from refa_cli.formats.spec import Checked
 from refa_cli.formats.synth import Synth
 
 FILES: dict[str, type[npz.NpzArtifact]] = {
-    kind.SCHEMA: kind for kind in (FaceModel, Headset, Rig, ScanTruth, SessionTruth, Model)
+    kind.SCHEMA: kind for kind in (FaceModel, Headset, Rig, ScanTruth, SessionTruth, Model, KeypointModel)
 }
 """The kinds that are one .npz file."""
 

@@ -15,6 +15,10 @@ def run(
         Path | None, typer.Argument(help="Captures to train on (captures.zarr), or one subject.", exists=True)
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Model to write.")] = Path("model.npz"),
+    task: Annotated[
+        Literal["tracker", "keypoints"],
+        typer.Option("--task", help="What to train: the tracker, or what finds keypoints."),
+    ] = "tracker",
     labels: Annotated[
         Path | None, typer.Option("--labels", help="Their labels; without any they only adapt.", exists=True)
     ] = None,
@@ -54,17 +58,19 @@ def run(
     nothing here looks at; the model remembers whom it has seen. With captures and synthetic frames, half of every
     batch is of either kind, and a discriminator behind gradient reversal makes their features alike; captures without
     labels take part in that alone. Killed and run again it goes on from its last checkpoint, with the same result.
+
+    --task keypoints trains, on synthetic frames, what finds the 100 keypoints in every camera's picture.
     """
     from refa_cli.commands.train.curves import draw_curves
     from refa_cli.commands.train.plan import plan_of
-    from refa_cli.commands.train.work import train_model
+    from refa_cli.commands.train.work import train_keypoints, train_model
     from refa_cli.formats.pictures import write_picture
     from refa_cli.outputs import Output
 
     plan = plan_of(
         captures, labels, synth, [name.strip() for name in held_out.split(",") if name.strip()], validation, size=size,
         pixels=pixels, steps=steps, batch=batch, rate=rate, every=every, adaptation=adaptation, eye_branch=eye_branch,
-        seed=seed,
+        seed=seed, task=task,
     )  # fmt: skip
     Output(output, plan.recipe(), overwrite=overwrite)
     rows = [{"train": len(plan.train), "validation": len(plan.validation), "cameras": len(plan.cameras.names),
@@ -72,7 +78,10 @@ def run(
     if dry_run:
         console.table(rows)
         return
-    log = train_model(output, plan, thin, overwrite=overwrite)
+    if task == "keypoints":
+        log = train_keypoints(output, plan, overwrite=overwrite)
+    else:
+        log = train_model(output, plan, thin, overwrite=overwrite)
     if curves is not None:
         write_picture(curves, draw_curves(log))
     console.table([{**rows[0], **(log[-1] if log else {})}])

@@ -19,8 +19,10 @@ from refa_cli.workers import seed_of
 
 @dataclass(frozen=True)
 class Plan:
-    """captures, labels, synth: paths or None; train, validation: subjects of the captures; the rest as the options."""
+    """captures, labels, synth: paths or None; train, validation: subjects of the captures, or for keypoints of the
+    synthetic frames; the rest as the options."""
 
+    task: str
     captures: Path | None
     labels: Path | None
     synth: Path | None
@@ -41,8 +43,8 @@ class Plan:
     def recipe(self) -> Recipe:
         """All that decides the bytes."""
         options = {
-            "train": list(self.train), "validation": list(self.validation), "size": self.size, "pixels": self.pixels,
-            "steps": self.steps, "batch": self.batch, "rate": self.rate, "every": self.every,
+            "task": self.task, "train": list(self.train), "validation": list(self.validation), "size": self.size,
+            "pixels": self.pixels, "steps": self.steps, "batch": self.batch, "rate": self.rate, "every": self.every,
             "adaptation": self.adaptation, "eye_branch": self.eye_branch,
         }  # fmt: skip
         return Recipe(command="train", options=options, seed=self.seed, inputs=self.digests,
@@ -52,9 +54,17 @@ class Plan:
 def plan_of(
     captures: Path | None, labels: Path | None, synth: Path | None, held_out: list[str], validation: float, *,
     size: str, pixels: int, steps: int, batch: int, rate: float, every: int, adaptation: bool, eye_branch: bool,
-    seed: int,
+    seed: int, task: str = "tracker",
 ) -> Plan:  # fmt: skip
     """Raises UsageError for what does not go together, DataError for inputs that do not fit."""
+    if task == "keypoints":
+        if captures is not None or labels is not None or synth is None:
+            raise UsageError("--task keypoints trains on synthetic frames alone; name them with --synth.")
+        held_synth = Dataset.read(synth, Synth)
+        people = sorted(held_synth.subjects.keys() - set(held_out))
+        train, kept = split(people, validation, seed)
+        return Plan(task, None, None, synth, {"synth": held_synth.digest}, cameras_of(synth, Synth), train, kept, size,
+                    pixels, steps, batch, rate, every, adaptation, eye_branch, seed)  # fmt: skip
     if captures is None and synth is None:
         raise UsageError("nothing to train on; name captures, or synthetic frames with --synth.")
     if labels is not None and captures is None:
@@ -77,12 +87,17 @@ def plan_of(
     if synth is not None:
         digests["synth"] = Dataset.read(synth, Synth).digest
     cameras = cameras_of(captures, Captures) if captures is not None else cameras_of(_known(synth), Synth)
+    train, kept = split(subjects, validation, seed)
+    return Plan(task, captures, labels, synth, digests, cameras, train, kept, size, pixels, steps, batch, rate, every,
+                adaptation, eye_branch, seed)  # fmt: skip
+
+
+def split(subjects: list[str], validation: float, seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(subjects to train on, subjects to watch the training by): a share of them, drawn; at least one is trained on."""
     count = min(round(validation * len(subjects)), len(subjects) - 1) if len(subjects) > 1 else 0
     order = np.random.default_rng(seed_of(seed, "split")).permutation(len(subjects))
-    kept_back = {subjects[i] for i in order[:count]}
-    return Plan(captures, labels, synth, digests, cameras, tuple(s for s in subjects if s not in kept_back),
-                tuple(sorted(kept_back)), size, pixels, steps, batch, rate, every, adaptation, eye_branch,
-                seed)  # fmt: skip
+    kept = {subjects[i] for i in order[:count]}
+    return tuple(name for name in subjects if name not in kept), tuple(sorted(kept))
 
 
 def _known(path: Path | None) -> Path:

@@ -11,12 +11,14 @@ import torch
 
 from refa_cli import console, placing
 from refa_cli.commands.train.plan import Plan
+from refa_cli.networks.keypoint_training import KeypointTask, keypoints_of
+from refa_cli.networks.keypoints import KeypointFinder
 from refa_cli.networks.loop import Schedule, train
-from refa_cli.networks.packing import pack
+from refa_cli.networks.packing import pack, pack_keypoints
 from refa_cli.networks.samples import Samples, from_captures, from_synth
 from refa_cli.networks.tracker import Tracker, Wiring
 from refa_cli.networks.training import TrackerTask, brightness_of, evaluated
-from refa_cli.outputs import Output
+from refa_cli.outputs import Output, Recipe
 
 RECIPE: Final = "recipe.json"
 STATISTICS: Final = 1500
@@ -27,13 +29,7 @@ def train_model(output: Path, plan: Plan, every_frame: int, *, overwrite: bool) 
     """Trains, or goes on, in OUT.training, and writes the model; returns the log."""
     recipe = plan.recipe()
     with Output(output, recipe, overwrite=overwrite) as out:
-        folder = output.parent / (output.name + ".training")
-        text = json.dumps(recipe.as_dict(), indent=2, sort_keys=True) + "\n"
-        marker = folder / RECIPE
-        if not marker.exists() or marker.read_text("utf-8") != text:
-            placing.remove(folder)
-            folder.mkdir(parents=True)
-            placing.write_whole(marker, text)
+        folder = _folder(output, recipe)
         real, made = _data(plan, every_frame)
         held = [samples for samples in (real, made) if samples is not None]
         brightness = brightness_of(held)
@@ -52,6 +48,37 @@ def train_model(output: Path, plan: Plan, every_frame: int, *, overwrite: bool) 
         pack(tracker, plan.pixels, brightness, subjects, features, recipe.as_dict()).write(out.partial)
         placing.remove(folder)
     return log
+
+
+def train_keypoints(output: Path, plan: Plan, *, overwrite: bool) -> list[dict[str, Any]]:
+    """The same for the finder of keypoints, whose subjects are those of the synthetic store."""
+    assert plan.synth is not None
+    recipe = plan.recipe()
+    with Output(output, recipe, overwrite=overwrite) as out:
+        folder = _folder(output, recipe)
+        data = keypoints_of(plan.synth, plan.cameras, plan.pixels)
+        console.note(f"{len(data.samples)} synthetic frames.")
+        brightness = brightness_of([data.samples])
+        torch.manual_seed(plan.seed)
+        finder = KeypointFinder(Wiring.of(plan.size, plan.cameras.names, plan.cameras.roles))
+        task = KeypointTask(finder, data, set(plan.train), set(plan.validation), plan.batch, brightness)
+        log = train(task, Schedule(plan.steps, plan.rate, plan.every), folder, plan.seed)
+        subjects = tuple(sorted({*plan.train, *plan.validation}))
+        pack_keypoints(finder, plan.pixels, brightness, subjects, recipe.as_dict()).write(out.partial)
+        placing.remove(folder)
+    return log
+
+
+def _folder(output: Path, recipe: Recipe) -> Path:
+    """OUT.training, emptied unless an earlier run of the same recipe left it."""
+    folder = output.parent / (output.name + ".training")
+    text = json.dumps(recipe.as_dict(), indent=2, sort_keys=True) + "\n"
+    marker = folder / RECIPE
+    if not marker.exists() or marker.read_text("utf-8") != text:
+        placing.remove(folder)
+        folder.mkdir(parents=True)
+        placing.write_whole(marker, text)
+    return folder
 
 
 def _data(plan: Plan, every: int) -> tuple[Samples | None, Samples | None]:

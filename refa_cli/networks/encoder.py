@@ -38,8 +38,8 @@ class Residual(nn.Module):
         return torch.relu(inner + (x if self.straight else self.skip_norm(self.skip(x))))
 
 
-class Encoder(nn.Module):
-    """Pictures to features."""
+class Trunk(nn.Module):
+    """The residual stages, which encoders of features and finders of keypoints have in common."""
 
     def __init__(self, size: str) -> None:
         super().__init__()
@@ -53,11 +53,28 @@ class Encoder(nn.Module):
                 blocks.append(Residual(inside, width, 2 if stage and block == 0 else 1))
                 inside = width
         self.blocks = nn.Sequential(*blocks)
-        self.widen = nn.Conv2d(inside, FEATURES, 1, bias=False)
+        self.per_stage = BLOCKS[size]
+
+    def stages(self, x: Tensor) -> list[Tensor]:
+        """[N, 1, S, S] -> what each stage makes of it: [N, width, S / 4, S / 4], then each of half that side."""
+        x = torch.relu(self.stem_norm(self.stem(x)))
+        out = []
+        for number, block in enumerate(self.blocks, 1):
+            x = block(x)
+            if number % self.per_stage == 0:
+                out.append(x)
+        return out
+
+
+class Encoder(Trunk):
+    """Pictures to features."""
+
+    def __init__(self, size: str) -> None:
+        super().__init__(size)
+        self.widen = nn.Conv2d(WIDTHS[size][-1], FEATURES, 1, bias=False)
         self.widen_norm = nn.BatchNorm2d(FEATURES)
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, 1, S, S] -> [N, 512]."""
-        x = torch.relu(self.stem_norm(self.stem(x)))
-        x = torch.relu(self.widen_norm(self.widen(self.blocks(x))))
+        x = torch.relu(self.widen_norm(self.widen(self.stages(x)[-1])))
         return x.mean((2, 3))

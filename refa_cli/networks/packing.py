@@ -1,4 +1,4 @@
-"""From a trained tracker to `formats.model.Model` and back."""
+"""From trained networks to their files and back."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from refa_cli.face.shapes import EXPRESSIONS
 from refa_cli.formats.errors import DataError
 from refa_cli.formats.headset import ROLES
-from refa_cli.formats.model import Model
+from refa_cli.formats.model import KeypointModel, Model
+from refa_cli.formats.network import Network
+from refa_cli.networks.keypoints import KeypointFinder
 from refa_cli.networks.tracker import Tracker, Wiring
 
 PERCENTILES = (50, 95, 99)
@@ -23,36 +26,67 @@ def pack(
     features: np.ndarray, recipe: dict[str, Any],
 ) -> Model:  # fmt: skip
     """features [N, C, 512]: of training frames."""
-    state = {name: value for name, value in tracker.state_dict().items() if not name.endswith(COUNTER)}
     mean, scale = features.mean(0), features.std(0) + 1e-3
     distance = np.sqrt((((features - mean) / scale) ** 2).mean(-1))
     return Model(
-        size=tracker.wiring.size, shapes=EXPRESSIONS, camera_names=tracker.wiring.names,
-        camera_role=np.array([ROLES.index(role) for role in tracker.wiring.roles], np.uint8),
-        mirrored=np.array(tracker.wiring.mirrored, np.uint8), pixels=np.array([pixels], np.int32),
-        brightness=np.array(brightness, np.float32),
-        layout=tuple(f"{name}:{'x'.join(map(str, value.shape))}" for name, value in state.items()),
-        parameters=np.concatenate([value.detach().numpy().reshape(-1) for value in state.values()]).astype(np.float32),
-        training_subjects=subjects, feature_mean=mean.astype(np.float32), feature_scale=scale.astype(np.float32),
+        **network_fields(tracker, tracker.wiring, pixels, brightness, subjects), shapes=EXPRESSIONS,
+        feature_mean=mean.astype(np.float32), feature_scale=scale.astype(np.float32),
         feature_distance=np.percentile(distance, PERCENTILES, axis=0).T.astype(np.float32), recipe=recipe,
     )  # fmt: skip
 
 
+def pack_keypoints(
+    finder: KeypointFinder, pixels: int, brightness: tuple[float, float], subjects: tuple[str, ...],
+    recipe: dict[str, Any],
+) -> KeypointModel:  # fmt: skip
+    """The file of a keypoint finder."""
+    return KeypointModel(**network_fields(finder, finder.wiring, pixels, brightness, subjects), recipe=recipe)
+
+
+def network_fields(
+    network: nn.Module, wiring: Wiring, pixels: int, brightness: tuple[float, float], subjects: tuple[str, ...]
+) -> dict[str, Any]:
+    """The fields of `formats.network.Network`."""
+    state = {name: value for name, value in network.state_dict().items() if not name.endswith(COUNTER)}
+    return {
+        "size": wiring.size,
+        "camera_names": wiring.names,
+        "camera_role": np.array([ROLES.index(role) for role in wiring.roles], np.uint8),
+        "mirrored": np.array(wiring.mirrored, np.uint8),
+        "pixels": np.array([pixels], np.int32),
+        "brightness": np.array(brightness, np.float32),
+        "layout": tuple(f"{name}:{'x'.join(map(str, value.shape))}" for name, value in state.items()),
+        "parameters": np.concatenate([v.detach().numpy().reshape(-1) for v in state.values()]).astype(np.float32),
+        "training_subjects": subjects,
+    }
+
+
 def unpack(model: Model) -> Tracker:
     """The tracker, ready to tell. Raises DataError where tensors do not fit its cameras and size."""
-    roles = tuple(ROLES[int(role)] for role in model.camera_role)
-    held = model.state()
-    tracker = Tracker(Wiring.of(model.size, model.camera_names, roles), eye_branch="eye.0.weight" in held)
-    try:
-        state = {name: torch.from_numpy(value) for name, value in held.items()}
-        missing, odd = tracker.load_state_dict(state, strict=False)
-    except RuntimeError as problem:
-        raise DataError(model.SCHEMA, "layout", "the tensors of its cameras and size", str(problem).splitlines()[-1],
-                        "train it again") from problem  # fmt: skip
-    missing = [name for name in missing if not name.endswith(COUNTER)]
-    if missing or odd:
-        raise DataError(
-            model.SCHEMA, "layout", "the tensors of its cameras and size", (missing + odd)[0], "train again"
-        )
-    tracker.eval()
+    tracker = Tracker(_wiring(model), eye_branch="eye.0.weight" in model.state())
+    _fill(tracker, model)
     return tracker
+
+
+def unpack_keypoints(model: KeypointModel) -> KeypointFinder:
+    """The finder, ready to find. Raises DataError likewise."""
+    finder = KeypointFinder(_wiring(model))
+    _fill(finder, model)
+    return finder
+
+
+def _wiring(model: Network) -> Wiring:
+    return Wiring.of(model.size, model.camera_names, tuple(ROLES[int(role)] for role in model.camera_role))
+
+
+def _fill(network: nn.Module, model: Network) -> None:
+    wanted, advice = "the tensors of its cameras and size", "train it again"
+    try:
+        state = {name: torch.from_numpy(value) for name, value in model.state().items()}
+        missing, odd = network.load_state_dict(state, strict=False)
+    except RuntimeError as problem:
+        raise DataError(model.SCHEMA, "layout", wanted, str(problem).splitlines()[-1], advice) from problem
+    unfit = [name for name in missing if not name.endswith(COUNTER)] + odd
+    if unfit:
+        raise DataError(model.SCHEMA, "layout", wanted, unfit[0], advice)
+    network.eval()

@@ -99,7 +99,7 @@ def from_captures(
             held = recording.load(streamed=False)
             rows = np.arange(0, len(held.time_ns), every)
             weights, gaze, labelled = _labels(told, subject.name, recording.name, held.time_ns[rows])
-            order = _order(recording, held, cameras)
+            order = order_of(recording, held, cameras)
             parts.append((subject.name, recording, order, rows, held.present[rows][:, order], weights, gaze, labelled))
     return _table(parts, cameras, pixels)
 
@@ -112,7 +112,7 @@ def from_synth(path: Path, cameras: Cameras, pixels: int) -> Samples:
             held = recording.load(streamed=False)
             columns = [held.shapes.index(name) for name in EXPRESSIONS]
             rows = np.arange(len(held.take))
-            order = _order(recording, held, cameras)
+            order = order_of(recording, held, cameras)
             here = np.ones((len(rows), len(order)), bool)
             parts.append((subject.name, recording, order, rows, here, held.expressions[:, columns], held.gaze,
                           np.ones(len(rows), bool)))  # fmt: skip
@@ -134,7 +134,7 @@ def _labels(told: Dataset[Labels] | None, subject: str, name: str, times: NDArra
     return weights, gaze, labelled
 
 
-def _order(recording: Recording[Any], held: Captures | Synth, cameras: Cameras) -> list[int]:
+def order_of(recording: Recording[Any], held: Captures | Synth, cameras: Cameras) -> list[int]:
     """Which of a recording's cameras is which of those wanted: by name, else by role if that is one camera's."""
     names, roles = held.camera_names, [ROLES[int(role)] for role in held.camera_role]
     out = []
@@ -161,7 +161,7 @@ def _table(parts: Sequence[tuple[Any, ...]], cameras: Cameras, pixels: int) -> S
         frames = np.empty(shape, np.uint8)
     at = 0
     for _, recording, order, rows, *_ in parts:
-        for pictures in _pictures(recording, order, rows, cameras, pixels):
+        for pictures in pictures_of(recording, order, rows, cameras, pixels):
             frames[at : at + len(pictures)] = pictures
             at += len(pictures)
     count = len(cameras.names)
@@ -172,7 +172,7 @@ def _table(parts: Sequence[tuple[Any, ...]], cameras: Cameras, pixels: int) -> S
                    columns[3].astype(bool), index.astype(np.int32), subjects)  # fmt: skip
 
 
-def _pictures(
+def pictures_of(
     recording: Recording[Any], order: list[int], rows: NDArray[np.intp], cameras: Cameras, pixels: int
 ) -> Iterator[U8]:
     """Pictures [n, C, S, S] of rows, some at a time."""

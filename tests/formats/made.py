@@ -16,7 +16,7 @@ from refa_cli.formats.captures import Captures
 from refa_cli.formats.face import FaceModel
 from refa_cli.formats.headset import DISTORTION_COUNT, LENS_MODELS, Headset
 from refa_cli.formats.labels import SEGMENT_KINDS, Labels
-from refa_cli.formats.model import Model
+from refa_cli.formats.model import KeypointModel, Model
 from refa_cli.formats.rig import Rig
 from refa_cli.formats.scan_truth import ScanTruth
 from refa_cli.formats.session_truth import SessionTruth
@@ -24,7 +24,18 @@ from refa_cli.formats.spec import ArraySpec, Checked, NamesSpec, TextSpec, specs
 from refa_cli.formats.synth import Synth
 
 C = TypeVar("C", bound=Checked)
-KINDS: tuple[type[Checked], ...] = (FaceModel, Headset, Rig, ScanTruth, SessionTruth, Model, Labels, Captures, Synth)
+KINDS: tuple[type[Checked], ...] = (
+    FaceModel,
+    Headset,
+    Rig,
+    ScanTruth,
+    SessionTruth,
+    Model,
+    KeypointModel,
+    Labels,
+    Captures,
+    Synth,
+)
 TEXT_OF_PATTERN = {"[0-9a-f]{64}": "0123456789abcdef" * 4, "[012]": "1", "small|paper": "small"}
 WIDE = 1e3  # magnitude of values where the declaration sets no bound
 
@@ -214,6 +225,7 @@ MEND: dict[str, Callable[[dict[str, Any], dict[str, int], np.random.Generator], 
     "refa.scantruth/2": mend_truth,
     "refa.sessiontruth/1": mend_session,
     "refa.model/1": mend_model,
+    "refa.keypoints/1": mend_model,
     "refa.labels/2": mend_labels,
     "refa.captures/1": mend_captures,
     "refa.synth/1": mend_synth,

@@ -62,10 +62,10 @@ def captures(folder: Path, subjects: tuple[str, ...], count: int = 40, seed: int
     return folder / "captures.zarr", folder / "labels.zarr"
 
 
-def synth(folder: Path, count: int = 60, seed: int = 5, bright: float = 30.0) -> Path:
+def synth(folder: Path, count: int = 60, seed: int = 5, bright: float = 30.0, subject: str = "P0001") -> Path:
     """Path of synthetic frames, brighter than the real ones."""
     frames, weights, gaze = moments(count, np.random.default_rng(seed), bright)
-    writer = SubjectWriter(folder / "synth.zarr" / "P0001", Synth, "P0001")
+    writer = SubjectWriter(folder / "synth.zarr" / subject, Synth, subject)
     writer.add("frames", Synth(
         headset_digest=HEADSET.digest, **recorded(HEADSET, CAMERAS), shapes=EXPRESSIONS, take_names=("prompts",),
         frames=frames, expressions=weights, gaze=gaze, headset_from_head=np.tile(np.eye(4), (count, 1, 1)),
@@ -73,5 +73,28 @@ def synth(folder: Path, count: int = 60, seed: int = 5, bright: float = 30.0) ->
         glasses=np.zeros(count, np.uint8), take=np.zeros(count, np.int32), take_row=np.zeros(count, np.int32),
     ))  # fmt: skip
     writer.finish({})
+    finish_dataset(folder / "synth.zarr", Synth, {})
+    return folder / "synth.zarr"
+
+
+def marked(folder: Path, subjects: tuple[str, ...] = ("P0001", "P0002"), count: int = 60) -> Path:
+    """Path of synthetic frames with a bright spot where every keypoint is, if it is seen."""
+    rng = np.random.default_rng(9)
+    rows, columns = np.mgrid[:SIDE, :SIDE] + 0.5
+    for subject in subjects:
+        _, weights, gaze = moments(count, rng)
+        place = rng.uniform(5, SIDE - 5, (count, 5, 1, 2))
+        there = rng.random((count, 5, 1)) < 0.7
+        square = (columns - place[..., 0, 0][..., None, None]) ** 2 + (rows - place[..., 0, 1][..., None, None]) ** 2
+        frames = rng.normal(50, 4, (count, 5, SIDE, SIDE)) + 180 * np.exp(-square / 8) * there[..., None]
+        writer = SubjectWriter(folder / "synth.zarr" / subject, Synth, subject)
+        writer.add("frames", Synth(
+            headset_digest=HEADSET.digest, **recorded(HEADSET, CAMERAS), shapes=EXPRESSIONS, take_names=("prompts",),
+            frames=np.clip(frames, 0, 255).astype(np.uint8), expressions=weights, gaze=gaze,
+            headset_from_head=np.tile(np.eye(4), (count, 1, 1)), keypoints=np.tile(place, (1, 1, 100, 1)),
+            keypoint_seen=np.tile(there, (1, 1, 100)), glasses=np.zeros(count, np.uint8),
+            take=np.zeros(count, np.int32), take_row=np.zeros(count, np.int32),
+        ))  # fmt: skip
+        writer.finish({})
     finish_dataset(folder / "synth.zarr", Synth, {})
     return folder / "synth.zarr"

@@ -1,0 +1,105 @@
+"""Training of the keypoint finder on synthetic frames, by the loop that every network goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from refa_cli.formats.dataset import Dataset
+from refa_cli.formats.spec import B1, F32
+from refa_cli.formats.synth import Synth
+from refa_cli.networks.augmentation import Augmentation
+from refa_cli.networks.keypoints import Found, KeypointFinder
+from refa_cli.networks.samples import Cameras, Samples, from_synth, order_of
+from refa_cli.networks.training import normalised
+
+SEEN_WEIGHT: Final = 0.02
+SPREAD_WEIGHT: Final = 0.002
+"""Of visibility's cross-entropy and of the spread's likelihood beside distances in shares of the picture."""
+ONLY_LIGHT: Final = Augmentation(shift=0, scale=0, turn=0, dropped=0, swapped=0)
+"""Where keypoints are must stay where it is: the synthetic donnings move them about enough."""
+
+
+@dataclass(frozen=True)
+class KeypointSamples:
+    """samples: frames and whose they are; place [N, C, 100, 2] as shares of the picture; seen [N, C, 100]."""
+
+    samples: Samples
+    place: F32
+    seen: B1
+
+
+def keypoints_of(path: Path, cameras: Cameras, pixels: int) -> KeypointSamples:
+    """All of a synthetic store."""
+    places, seen = [], []
+    for subject in Dataset.read(path, Synth).subjects.values():
+        for recording in subject.recordings.values():
+            held = recording.load(streamed=False)
+            order = order_of(recording, held, cameras)
+            size = held.camera_size[order][:, ::-1].astype(np.float32)  # width, height
+            places.append(held.keypoints[:, order] / size[:, None])
+            seen.append(held.keypoint_seen[:, order])
+    return KeypointSamples(from_synth(path, cameras, pixels), np.concatenate(places), np.concatenate(seen))
+
+
+class KeypointTask:
+    """train, held: subjects of the store to train and to validate on; batch: moments of a step."""
+
+    def __init__(
+        self, finder: KeypointFinder, data: KeypointSamples, train: set[str], held: set[str], batch: int,
+        brightness: tuple[float, float],
+    ) -> None:  # fmt: skip
+        self.finder, self.data, self.batch, self.brightness = finder, data, batch, brightness
+        self.rows, self.held = data.samples.rows_of(train), data.samples.rows_of(held)
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        """The finder."""
+        return {"finder": self.finder}
+
+    def loss(
+        self, step: int, progress: float, rng: np.random.Generator, random: torch.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Of one batch: distances of seen keypoints, whether they are seen, and how far the maps are spread."""
+        rows = self.rows[rng.integers(0, len(self.rows), self.batch)]
+        frames = ONLY_LIGHT.pictures(torch.from_numpy(self.data.samples.frames[rows]).float(), random)
+        out: Found = self.finder(normalised(frames, self.brightness))
+        place, seen = torch.from_numpy(self.data.place[rows]), torch.from_numpy(self.data.seen[rows])
+        counts = seen.float()
+        many = counts.sum().clamp(min=1)
+        off = (out.place - place.clamp(-1, 2)).abs().sum(-1)
+        distance = (off * counts).sum() / many
+        told = nn.functional.binary_cross_entropy_with_logits(out.seen, counts)
+        doubt = ((off.detach() / out.spread + torch.log(out.spread)) * counts).sum() / many
+        loss = distance + SEEN_WEIGHT * told + SPREAD_WEIGHT * doubt
+        return loss, {"distance": float(distance.detach()), "seen": float(told.detach())}
+
+    def validate(self) -> dict[str, float]:
+        """Median distance of seen keypoints of people that are held back, share of the picture."""
+        if not len(self.held):
+            return {}
+        rows = self.held[np.linspace(0, len(self.held) - 1, min(len(self.held), 300)).round().astype(int)]
+        place, _, _ = located(self.finder, self.data.samples, rows, self.brightness)
+        seen = self.data.seen[rows]
+        off = np.linalg.norm(place - self.data.place[rows], axis=-1)[seen]
+        return {"validation": float(np.median(off)) if len(off) else float("nan")}
+
+
+def located(
+    finder: KeypointFinder, samples: Samples, rows: np.ndarray, brightness: tuple[float, float]
+) -> tuple[F32, F32, F32]:
+    """place [N, C, 100, 2], spread [N, C, 100] and probability of being seen [N, C, 100] of some rows."""
+    finder.eval()
+    parts = []
+    with torch.no_grad():
+        for start in range(0, len(rows), 32):
+            frames = torch.from_numpy(np.ascontiguousarray(samples.frames[rows[start : start + 32]])).float()
+            out = finder(normalised(frames, brightness))
+            parts.append([out.place.numpy(), out.spread.numpy(), torch.sigmoid(out.seen).numpy()])
+    place, spread, seen = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return place, spread, seen

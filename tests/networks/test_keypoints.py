@@ -1,0 +1,82 @@
+"""Keypoints are found where they are, on both sides, and it is told whether they are seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from refa_cli import app
+from refa_cli.face.keypoints import KEYPOINTS
+from refa_cli.formats.model import KeypointModel
+from refa_cli.networks.keypoint_training import keypoints_of, located
+from refa_cli.networks.keypoints import MIRROR, KeypointFinder, moments
+from refa_cli.networks.packing import unpack_keypoints
+from refa_cli.networks.samples import Cameras
+from refa_cli.networks.tracker import Wiring
+from tests.networks.made import SIDE, marked
+
+NAMES = ("eye_left", "eye_right", "mouth_left", "mouth_right", "glabella")
+
+
+def test_twins_of_keypoints() -> None:
+    assert [MIRROR[i] for i in MIRROR] == list(range(100))
+    left, right = KEYPOINTS.index("mouth_corner_l"), KEYPOINTS.index("mouth_corner_r")
+    assert MIRROR[left] == right and MIRROR[KEYPOINTS.index("chin")] == KEYPOINTS.index("chin")
+
+
+def test_moments_of_maps() -> None:
+    maps = torch.full((1, 2, 8, 16), -50.0)
+    maps[0, 0, 3, 5] = 0.0
+    maps[0, 1, 2, 4] = maps[0, 1, 2, 12] = 0.0
+    place, spread = moments(maps)
+    torch.testing.assert_close(place[0, 0], torch.tensor([5.5 / 16, 3.5 / 8]))
+    torch.testing.assert_close(place[0, 1], torch.tensor([8.5 / 16, 2.5 / 8]))
+    assert spread[0, 0] < 1e-3 and spread[0, 1] == pytest.approx(4 / 16 / np.sqrt(2), rel=1e-3)
+
+
+def test_right_cameras_find_the_other_side() -> None:
+    torch.manual_seed(0)
+    finder = KeypointFinder(Wiring.of("small", NAMES, NAMES)).eval()
+    pictures = torch.randn(2, 5, 32, 32)
+    pictures[:, 1] = pictures[:, 0]  # the right eye's picture, mirrored, looks like the left one's
+    with torch.no_grad():
+        out = finder(pictures)
+    torch.testing.assert_close(out.place[:, 1, :, 0], 1 - out.place[:, 0][:, MIRROR, 0])
+    torch.testing.assert_close(out.place[:, 1, :, 1], out.place[:, 0][:, MIRROR, 1])
+    torch.testing.assert_close(out.seen[:, 1], out.seen[:, 0][:, MIRROR])
+
+
+def test_it_learns_to_find_what_is_there(tmp_path: Path) -> None:
+    store = marked(tmp_path)
+    out = tmp_path / "keypoints.npz"
+    arguments = [
+        "--pixels",
+        str(SIDE),
+        "--steps",
+        "260",
+        "--batch",
+        "16",
+        "--every",
+        "130",
+        "--validation",
+        "0.5",
+        "--quiet",
+    ]
+    assert app.main(["train", "--task", "keypoints", "--synth", str(store), "-o", str(out), *arguments, "--quiet"]) == 0
+    model = KeypointModel.read(out)
+    assert set(model.training_subjects) == {"P0001", "P0002"}
+    data = keypoints_of(store, Cameras(NAMES, NAMES), SIDE)
+    mean, scale = map(float, model.brightness)
+    place, spread, seen = located(unpack_keypoints(model), data.samples, np.arange(len(data.samples)), (mean, scale))
+    off = np.linalg.norm(place - data.place, axis=-1)
+    assert np.median(off[data.seen]) < 1.5 / SIDE
+    assert seen[data.seen].mean() > seen[~data.seen].mean() + 0.3
+    assert (spread > 0).all()
+
+
+def test_what_it_trains_on_must_be_synthetic(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.main(["train", "--task", "keypoints", "-o", str(tmp_path / "k.npz")]) == 2
+    assert "synthetic frames alone" in capsys.readouterr().err
