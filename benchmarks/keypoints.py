@@ -1,0 +1,149 @@
+"""How well keypoints are found in captures of people never seen:  python keypoints.py FOLDER
+
+Uses the people of tracker.py's folder and its synthetic frames; writes keypoints.md and keypoints.png.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from refa_cli.face.default import load_face
+from refa_cli.face.evaluate import Geometry
+from refa_cli.formats.captures import Captures
+from refa_cli.formats.dataset import Dataset
+from refa_cli.formats.labels import Labels
+from refa_cli.formats.model import KeypointModel
+from refa_cli.formats.rig import Rig
+from refa_cli.formats.session_truth import SessionTruth
+from refa_cli.headset.default import default_headset
+from refa_cli.headset.lenses import Lens
+from refa_cli.headset.parts import at_ipd, lens_of, triangles_of
+from refa_cli.networks.keypoint_training import located
+from refa_cli.networks.packing import unpack_keypoints
+from refa_cli.networks.samples import Cameras, from_captures
+from refa_cli.render.rasterize import see
+
+FOLDER = Path(__file__).parent
+STEPS, BATCH, EVERY, FULL = 3000, 16, 40, 400
+HIDDEN = 0.0015
+
+
+def truth_of(out: Path, subject: str, recording: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """place [T, C, 100, 2] as shares of the picture and seen [T, C, 100], by the person's rig and the true cameras."""
+    face = load_face(None)
+    rig = Rig.read(out / "people/truth/rigs" / f"{subject}.npz")
+    session = SessionTruth.read(out / "people/truth/sessions" / f"{subject}.npz")
+    true = Dataset.read(out / "people/truth/truth.zarr", Labels).subjects[subject].recordings[recording].load()
+    told = Dataset.read(out / "people/captures.zarr", Captures).subjects[subject].recordings[recording]
+    held = told.load(streamed=False)
+    headset = at_ipd(default_headset(), float(held.ipd[0]))
+    parts, _ = triangles_of(headset, "housing", "lens")
+    geometry = Geometry.of_rig(rig, face)
+    corners = face.triangles[face.keypoint_triangles]
+    places, visible = [], []
+    for row in rows:
+        head = geometry.evaluate(true.expressions[row], true.gaze[row], true.headset_from_head[row]).astype(np.float64)
+        points = np.einsum("kci,kc->ki", head[corners], face.keypoint_barycentric.astype(np.float64))
+        everything = np.concatenate([head, headset.solid_vertices.astype(np.float64)])
+        triangles = np.concatenate([face.triangles, parts + len(head)]).astype(np.int32)
+        place, seen = np.full((5, len(points), 2), -9.0), np.zeros((5, len(points)), bool)
+        for camera in range(5):
+            nominal = lens_of(held, camera)
+            fx, fy, cx, cy = map(float, session.camera_intrinsics[camera])
+            lens = Lens(nominal.model, (fx, fy, cx, cy), nominal.distortion, nominal.size)
+            pose = session.camera_from_headset[camera].astype(np.float64)
+            at = points @ pose[:3, :3].T + pose[:3, 3]
+            ahead = np.flatnonzero(at[:, 2] > 1e-3)
+            pixels = lens.project(at[ahead])
+            height, width = lens.size
+            depth = see(everything @ pose[:3, :3].T + pose[:3, 3], triangles, lens).depth
+            inside = ((pixels >= 0) & (pixels < [width, height])).all(1)
+            column, line = np.floor(pixels[inside]).astype(int).T
+            place[camera, ahead] = pixels / [width, height]
+            seen[camera, ahead[inside]] = at[ahead[inside], 2] < depth[line, column] + HIDDEN
+        places.append(place)
+        visible.append(seen & held.present[row, :5, None] & true.valid[row])
+    return np.array(places), np.array(visible)
+
+
+def main() -> None:
+    """Trains, measures, writes."""
+    out = Path(sys.argv[1])
+    model_path = out / "keypoints.npz"
+    if not model_path.exists():
+        environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
+        subprocess.run([sys.executable, "-m", "refa_cli", "train", "--task", "keypoints", "--synth",
+                        str(out / "synth.zarr"), "-o", str(model_path), "--pixels", "96", "--steps", str(STEPS),
+                        "--batch", str(BATCH), "--validation", "0.1", "--quiet"], check=True, env=environment,
+                       stdout=subprocess.DEVNULL)  # fmt: skip
+    model = KeypointModel.read(model_path)
+    finder, brightness = unpack_keypoints(model), tuple(map(float, model.brightness))
+    cameras = Cameras(model.camera_names, model.camera_names)
+    off, spread, told, truly = [], [], [], []
+    for number in range(8, 20):
+        subject = f"S{number + 1:04d}"
+        samples = from_captures(out / "people/captures.zarr", None, cameras, int(model.pixels[0]), {subject}, EVERY)
+        place, doubt, seen = located(finder, samples, np.arange(len(samples)), (brightness[0], brightness[1]))
+        at = 0
+        for name, recording in (
+            Dataset.read(out / "people/captures.zarr", Captures).subjects[subject].recordings.items()
+        ):
+            rows = np.arange(0, recording.shapes["time_ns"][0], EVERY)
+            wanted, visible = truth_of(out, subject, name, rows)
+            part = slice(at, at + len(rows))
+            off.append((FULL * np.linalg.norm(place[part] - wanted, axis=-1))[visible])
+            spread.append(FULL * doubt[part][visible])
+            told.append(seen[part].ravel())
+            truly.append(visible.ravel())
+            at += len(rows)
+    errors, doubts = np.concatenate(off), np.concatenate(spread)
+    chance, there = np.concatenate(told), np.concatenate(truly)
+    edges = np.quantile(doubts, np.linspace(0, 1, 11))
+    bins = np.clip(np.searchsorted(edges, doubts, side="right") - 1, 0, 9)
+    curve = [(float(np.median(doubts[bins == i])), float(np.median(errors[bins == i]))) for i in range(10)]
+    right = float(((chance > 0.5) == there).mean())
+    draw(curve, FOLDER / "keypoints.png")
+    page = f"""# How well keypoints are found
+
+`make -C benchmarks keypoints`: trained on 3,000 synthetic frames of 30 drawn people at 96x96 pixels ({STEPS} steps of
+{BATCH}), tested on captures of 12 simulated people (misfit 1) that nobody trained on, {date.today()}. Distances are in
+pixels of 400x400 pictures, of {len(errors):,} keypoints that are truly seen.
+
+| median | mean | 90th percentile | seen or not told right |
+| --- | --- | --- | --- |
+| {np.median(errors):.2f} | {errors.mean():.2f} | {np.percentile(errors, 90):.2f} | {right:.1%} |
+
+![Median error over the spread that the finder itself tells, tenths of all keypoints](keypoints.png)
+"""
+    (FOLDER / "keypoints.md").write_text(page)
+    print(page)
+
+
+def draw(curve: list[tuple[float, float]], path: Path) -> None:
+    """The reliability plot."""
+    image = Image.new("RGB", (420, 320), (255, 255, 255))
+    pen = ImageDraw.Draw(image)
+    most = max(max(x, y) for x, y in curve) * 1.05
+    place = [(50 + 350 * x / most, 280 - 260 * y / most) for x, y in curve]
+    for i in range(6):
+        value = most * i / 5
+        pen.line([(50, 280 - 260 * i / 5), (400, 280 - 260 * i / 5)], fill=(225, 225, 225))
+        pen.text((8, 274 - 260 * i / 5), f"{value:.1f}", fill=(30, 30, 30))
+        pen.text((42 + 350 * i / 5, 286), f"{value:.1f}", fill=(30, 30, 30))
+    pen.line(place, fill=(40, 90, 200), width=2)
+    for x, y in place:
+        pen.ellipse([x - 3, y - 3, x + 3, y + 3], fill=(40, 90, 200))
+    pen.text((150, 302), "told spread, pixels of 400", fill=(30, 30, 30))
+    pen.text((56, 4), "median error, pixels of 400", fill=(30, 30, 30))
+    image.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
