@@ -22,6 +22,8 @@ from refa_cli.formats.dataset import Dataset
 from refa_cli.formats.synth import Synth
 
 WORKERS = 2
+KILLED_AFTER = (5, 18)
+"""Seconds after which a run is killed, and the run that goes on with it."""
 PACE = 0.594
 """At which the peaks of all 60 prompts take 100 s."""
 
@@ -80,16 +82,19 @@ def interrupted(folder: Path) -> str:
     timed(*arguments, "-o", str(folder / "whole"))
     command = [sys.executable, "-m", "refa_cli", *arguments, "-o", str(folder / "killed"), "--quiet",
                "--workers", str(WORKERS)]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
-    time.sleep(5)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    standing = len(list((folder / "killed.partial").rglob("blocks/*.json")))
+    standing = []
+    for seconds in KILLED_AFTER:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        standing.append(len(list((folder / "killed.partial").rglob("blocks/*.json"))))
     timed(*arguments, "-o", str(folder / "killed"))
     same = digest(folder / "whole") == digest(folder / "killed")
     return (
-        f"Killed (SIGKILL, all processes) after 5 s with {standing} of 6 blocks written and run again, a run of\n"
-        f"2 x 150 frames ended with {'the same bytes as' if same else 'OTHER BYTES than'} an undisturbed one."
+        f"Killed (SIGKILL, all processes) after {KILLED_AFTER[0]} s with {standing[0]} of 6 blocks written, run\n"
+        f"again and killed after {KILLED_AFTER[1]} s with {standing[1]}, and run to its end, 2 x 150 frames were\n"
+        f"{'the same bytes as' if same else 'OTHER BYTES than'} an undisturbed one."
     )
 
 
@@ -98,6 +103,9 @@ def main() -> None:
     takes = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if takes == Path("interrupted"):  # only this part
+            print(interrupted(folder))
+            return
         rows = [sessions(folder, cameras) for cameras in ("embedded", "all")]
         frames = [synthetic(folder, pixels, takes) for pixels in (224, 400)]
         ended = interrupted(folder)
