@@ -104,18 +104,24 @@ class Tracker(nn.Module):
         together = features.flatten(1)
         face = self.face(together)
         if self.eyes is None:
-            weights, gaze = torch.sigmoid(face[:, :-4]), WIDEST_GAZE * torch.tanh(face[:, -4:]).reshape(-1, 2, 2)
+            weights, gaze = _clipped(face[:, :-4]), WIDEST_GAZE * torch.tanh(face[:, -4:]).reshape(-1, 2, 2)
         else:
             weights = torch.zeros(len(face), EXPRESSION_COUNT, dtype=face.dtype, device=face.device)
-            weights[:, list(FACE_INDICES)] = torch.sigmoid(face)
+            weights[:, list(FACE_INDICES)] = _clipped(face)
             sides = []
             for side, camera in enumerate(self.eyes):
                 eye = self.eye(features[:, camera])
-                weights[:, list(EYE_INDICES[side])] = torch.sigmoid(eye[:, :-2])
+                weights[:, list(EYE_INDICES[side])] = _clipped(eye[:, :-2])
                 angles = WIDEST_GAZE * torch.tanh(eye[:, -2:])
                 sides.append(angles * angles.new_tensor([1.0 if side == 0 else -1.0, 1.0]))
             gaze = torch.stack(sides, 1)
         return Out(_held(weights), gaze, self.doubt(together.detach()), features)
+
+
+def _clipped(raw: Tensor) -> Tensor:
+    """raw clipped to 0 ... 1, its gradient as if it were not. A sigmoid would saturate: most shapes rest most of the
+    time, and once it says 0 it hardly learns anything else."""
+    return raw + (raw.clamp(0, 1) - raw).detach()
 
 
 def _held(weights: Tensor) -> Tensor:

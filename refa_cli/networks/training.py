@@ -21,9 +21,10 @@ from refa_cli.networks.augmentation import Augmentation, swap_sides
 from refa_cli.networks.samples import Samples
 from refa_cli.networks.tracker import Out, Tracker
 
-GAZE_WEIGHT: Final = 0.5
-"""Of gaze in radians beside the expressions' mean error."""
-ADAPTATION_WEIGHT: Final = 0.05
+SHAPES_WEIGHT, GAZE_WEIGHT = 4.0, 0.25
+"""Of the expressions' mean error and of gaze's, radians: each of 53 shapes has a small share of that mean."""
+ADAPTATION_WEIGHT: Final = 0.003
+"""Of the domain's cross-entropy. At 0.05 it overwhelmed the labels: features became the same for every picture."""
 DOUBT_WEIGHT: Final = 0.01
 EVALUATED: Final = 64
 """Frames at once without gradients."""
@@ -119,7 +120,7 @@ def _label_loss(out: Out, batch: Batch) -> tuple[Tensor, dict[str, float]]:
     regions = torch.tensor(REGION_OF, device=off.device)
     error = torch.stack([off[:, regions == r].mean(1) for r in range(out.spread.shape[1])], 1).detach()
     doubt = ((error * torch.exp(-out.spread) + out.spread) * counts).sum() / (many * out.spread.shape[1])
-    loss = weights + GAZE_WEIGHT * gaze + DOUBT_WEIGHT * doubt
+    loss = SHAPES_WEIGHT * weights + GAZE_WEIGHT * gaze + DOUBT_WEIGHT * doubt
     return loss, {"weights": float(weights.detach()), "gaze": float(gaze.detach())}
 
 

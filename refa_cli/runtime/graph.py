@@ -64,6 +64,10 @@ class Graph:
         weight, bias = (self.constant(f"{name}.{part}", self.state[f"{name}.{part}"]) for part in ("weight", "bias"))
         return self.node("Gemm", x, weight, bias, transB=1)
 
+    def clipped(self, x: str) -> str:
+        """x within 0 ... 1."""
+        return self.node("Clip", x, self.constant("nothing", 0.0), self.constant("everything", 1.0))
+
     def layers(self, x: str, name: str) -> str:
         """Two fully connected layers."""
         return self.linear(self.node("Relu", self.linear(x, f"{name}.0")), f"{name}.2")
@@ -105,13 +109,13 @@ def graph_of(model: Model) -> bytes:
     face = g.layers(together, "face")
     if "eye.0.weight" in g.state:
         eyes = [_eye(g, held, roles.index(role), sign) for role, sign in (("eye_left", 1.0), ("eye_right", -1.0))]
-        joined = g.node("Concat", g.node("Sigmoid", face), eyes[0][0], eyes[1][0], axis=1)
+        joined = g.node("Concat", g.clipped(face), eyes[0][0], eyes[1][0], axis=1)
         order = np.argsort([*FACE_INDICES, *EYE_INDICES[0], *EYE_INDICES[1]])
         weights = g.node("Gather", joined, g.constant("order", order, np.int64), axis=1)
         gaze = g.node("Concat", eyes[0][1], eyes[1][1], axis=1)
     else:
         count = EXPRESSION_COUNT
-        weights = g.node("Sigmoid", _columns(g, face, range(count)))
+        weights = g.clipped(_columns(g, face, range(count)))
         gaze = g.node(
             "Mul", g.node("Tanh", _columns(g, face, range(count, count + 4))), g.constant("wide", WIDEST_GAZE)
         )
@@ -132,7 +136,7 @@ def _eye(g: Graph, features: str, camera: int, sign: float) -> tuple[str, str]:
     count = len(EYE_INDICES[0])
     angles = g.node("Tanh", _columns(g, out, range(count, count + 2)))
     wide = g.constant(f"wide_{sign:g}", [[WIDEST_GAZE * sign, WIDEST_GAZE]])
-    return g.node("Sigmoid", _columns(g, out, range(count))), g.node("Mul", angles, wide)
+    return g.clipped(_columns(g, out, range(count))), g.node("Mul", angles, wide)
 
 
 def _columns(g: Graph, x: str, columns: Any) -> str:
