@@ -19,12 +19,12 @@ class Augmentation:
     turn in radians, exposure of the logarithm, noise in counts; dropped: chance of a camera to be missing; swapped:
     chance of left and right to change places."""
 
-    shift: float = 0.03
-    scale: float = 0.03
-    turn: float = 0.04
-    exposure: float = 0.25
-    noise: float = 6.0
-    dropped: float = 0.04
+    shift: float = 0.015
+    scale: float = 0.015
+    turn: float = 0.02
+    exposure: float = 0.2
+    noise: float = 4.0
+    dropped: float = 0.02
     swapped: float = 0.5
 
     def pictures(self, frames: Tensor, random: torch.Generator) -> Tensor:
