@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from refa_cli.face.shapes import EXPRESSIONS
+from refa_cli.formats.cameras import Cameras
 from refa_cli.formats.captures import Captures
 from refa_cli.formats.dataset import SubjectWriter, finish_dataset
 from refa_cli.headset.default import default_headset
@@ -24,7 +25,7 @@ from refa_cli.headset.parts import cameras_with, recorded
 from refa_cli.networks.loop import Schedule, train
 from refa_cli.networks.packing import pack
 from refa_cli.networks.samples import Samples
-from refa_cli.networks.tracker import Tracker, Wiring
+from refa_cli.networks.tracker import Tracker
 from refa_cli.networks.training import TrackerTask
 from refa_cli.runtime.inference import Engine
 
@@ -44,8 +45,15 @@ def noise(count: int, pixels: int) -> Samples:
 
 def training(pixels: int) -> float:
     """Five-view samples a second of the whole step: drawing, augmentation, adaptation, both ways, Adam."""
-    wiring = Wiring.of("small", NAMES, NAMES)
-    task = TrackerTask(Tracker(wiring), noise(256, pixels), noise(256, pixels), {"S0001"}, set(), BATCH, (128.0, 70.0))
+    task = TrackerTask(
+        Tracker("small", Cameras(NAMES, NAMES)),
+        noise(256, pixels),
+        noise(256, pixels),
+        {"S0001"},
+        set(),
+        BATCH,
+        (128.0, 70.0),
+    )
     with tempfile.TemporaryDirectory() as folder:
         train(task, Schedule(3), Path(folder) / "warm", 0)
         start = time.perf_counter()
@@ -55,7 +63,7 @@ def training(pixels: int) -> float:
 
 def drawing(pixels: int) -> float:
     """Samples a second of what comes before the network alone."""
-    task = TrackerTask(Tracker(Wiring.of("small", NAMES, NAMES)), noise(256, pixels), noise(256, pixels), {"S0001"},
+    task = TrackerTask(Tracker("small", Cameras(NAMES, NAMES)), noise(256, pixels), noise(256, pixels), {"S0001"},
                        set(), BATCH, (128.0, 70.0))  # fmt: skip
     start = time.perf_counter()
     for step in range(STEPS):
@@ -65,7 +73,7 @@ def drawing(pixels: int) -> float:
 
 def model_of(pixels: int, path: Path) -> Engine:
     """An untrained model, written and ready to run."""
-    tracker = Tracker(Wiring.of("small", NAMES, NAMES)).eval()
+    tracker = Tracker("small", Cameras(NAMES, NAMES)).eval()
     model = pack(tracker, pixels, (128.0, 70.0), (), np.random.default_rng(0).random((9, 5, 512), np.float32), {})
     model.write(path)
     return Engine(model)

@@ -10,6 +10,7 @@ from math import inf, prod
 
 import numpy as np
 
+from refa_cli.formats.cameras import Cameras
 from refa_cli.formats.headset import ROLES
 from refa_cli.formats.npz import NpzArtifact
 from refa_cli.formats.spec import F32, I32, U8, array, names, text
@@ -32,6 +33,11 @@ class Network(NpzArtifact):
     layout: tuple[str, ...] = names("L", doc="tensors in order, as NAME:1x2x3")
     parameters: F32 = array("P", doc="all tensors, one after the other")
     training_subjects: tuple[str, ...] = names("S", doc="whose data it was trained or validated on")
+
+    @property
+    def cameras(self) -> Cameras:
+        """What it sees with."""
+        return Cameras.of(self.camera_names, self.camera_role)
 
     def check(self) -> None:
         """The layout fills the parameters."""

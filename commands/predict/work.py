@@ -13,9 +13,8 @@ import numpy as np
 from refa_cli import console
 from refa_cli.face.shapes import EXPRESSIONS
 from refa_cli.formats.captures import Captures
-from refa_cli.formats.dataset import Dataset, Recording, SubjectWriter, finish_dataset
+from refa_cli.formats.dataset import Dataset, SubjectWriter, finish_dataset
 from refa_cli.formats.errors import DataError, UsageError
-from refa_cli.formats.headset import ROLES
 from refa_cli.formats.labels import STATES, Labels
 from refa_cli.formats.model import Model
 from refa_cli.outputs import Output, Recipe, versions
@@ -82,7 +81,7 @@ def plan_of(
             console.warn(f"{path} was trained on {', '.join(seen)}: what it tells of them says nothing of others.")
         for subject in subjects.values():
             for recording in subject.recordings.values():
-                order_of(recording, model)
+                model.cameras.order_in(recording)
     frames = {name: {r.name: r.shapes["time_ns"][0] for r in subject.recordings.values()}
               for name, subject in subjects.items()}  # fmt: skip
     recipe = Recipe(
@@ -118,7 +117,7 @@ def predict_recording(job: Job) -> None:
     recording = Dataset.read(job.captures, Captures).subjects[job.subject].recordings[job.recording]
     held = recording.load(streamed=False)
     engines = [_engine(path) for path in job.models]
-    orders = [order_of(recording, engine.model) for engine in engines]
+    orders = [engine.model.cameras.order_in(recording) for engine in engines]
     parts = []
     for start in range(0, len(held.time_ns), AT_ONCE):
         rows = slice(start, min(start + AT_ONCE, len(held.time_ns)))
@@ -131,25 +130,6 @@ def predict_recording(job: Job) -> None:
         kept = np.concatenate([part.features for part in parts]).astype(np.float16)
         np.save(job.features / job.subject / f"{job.recording}.npy", kept)
     writer.add(job.recording, _labels(held, parts, orders[0]))
-
-
-def order_of(recording: Recording[Captures], model: Model) -> list[int]:
-    """Which of a recording's embedded cameras is which of the model's: by name and role, else by a role that is one
-    camera's. Raises DataError."""
-    count = recording.shapes["frames"][1]
-    names = list(recording.texts["camera_names"])[:count]
-    roles = [ROLES[int(role)] for role in recording.rows("camera_role")[:count]]
-    out = []
-    for name, number in zip(model.camera_names, model.camera_role, strict=True):
-        role = ROLES[int(number)]
-        if name in names and roles[names.index(name)] == role:
-            out.append(names.index(name))
-        elif role != "other" and roles.count(role) == 1:
-            out.append(roles.index(role))
-        else:
-            raise DataError(recording.path, "camera_names", f"a camera {name} with role {role}", ", ".join(names),
-                            "use a model of this headset")  # fmt: skip
-    return out
 
 
 def _cropped(frames: np.ndarray, held: Captures, camera: int) -> np.ndarray:

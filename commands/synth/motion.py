@@ -15,7 +15,7 @@ import numpy as np
 from refa_cli.commands.synth.plan import Plan
 from refa_cli.face.evaluate import effective_weights
 from refa_cli.face.prompts import PROMPTS
-from refa_cli.face.shapes import EXPRESSIONS, INDEX, mirrored
+from refa_cli.face.shapes import EXPRESSIONS, INDEX, MIRROR
 from refa_cli.formats.dataset import Dataset
 from refa_cli.formats.face import EXPRESSION_COUNT
 from refa_cli.formats.labels import Labels
@@ -36,7 +36,6 @@ BLINKS: Final = 0.15
 VARIES: Final = 0.12
 """Standard deviation of the factor on each action."""
 GAZE_SIGMA, GAZE_LIMIT = np.radians([12.0, 8.0]), np.radians([32.0, 24.0])
-MIRROR: Final = np.array([INDEX[mirrored(name)] for name in EXPRESSIONS])
 PROMPTED: Final = "prompts"
 """What the source of prompted moments is called among the takes."""
 
@@ -121,7 +120,7 @@ def moment(plan: Plan, subject: str, row: int) -> Moment:
     closed = [INDEX["EyesClosedL"], INDEX["EyesClosedR"]]
     weights[closed] = np.where(weights[closed] > 0.85, 1.0, weights[closed])  # shut is shut
     if rng.random() < 0.5:
-        weights, gaze = weights[MIRROR], gaze[::-1] * [-1, 1]
+        weights, gaze = weights[list(MIRROR)], gaze[::-1] * [-1, 1]
     return Moment(effective_weights(weights).astype(np.float64), np.clip(gaze, -GAZE_LIMIT, GAZE_LIMIT), take, source)
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from refa_cli.formats.cameras import Cameras
 from refa_cli.formats.captures import Captures
 from refa_cli.formats.dataset import Dataset
 from refa_cli.formats.errors import DataError, UsageError
 from refa_cli.formats.labels import Labels
 from refa_cli.formats.synth import Synth
-from refa_cli.networks.samples import Cameras, cameras_of
+from refa_cli.networks.samples import cameras_of
 from refa_cli.outputs import Recipe, versions
 from refa_cli.workers import seed_of
 

@@ -16,7 +16,7 @@ from refa_cli.networks.keypoints import KeypointFinder
 from refa_cli.networks.loop import Schedule, train
 from refa_cli.networks.packing import pack, pack_keypoints
 from refa_cli.networks.samples import Samples, from_captures, from_synth
-from refa_cli.networks.tracker import Tracker, Wiring
+from refa_cli.networks.tracker import Tracker
 from refa_cli.networks.training import TrackerTask, brightness_of, evaluated
 from refa_cli.outputs import Output, Recipe
 
@@ -34,7 +34,7 @@ def train_model(output: Path, plan: Plan, every_frame: int, *, overwrite: bool) 
         held = [samples for samples in (real, made) if samples is not None]
         brightness = brightness_of(held)
         torch.manual_seed(plan.seed)
-        tracker = Tracker(Wiring.of(plan.size, plan.cameras.names, plan.cameras.roles), eye_branch=plan.eye_branch)
+        tracker = Tracker(plan.size, plan.cameras, eye_branch=plan.eye_branch)
         task = TrackerTask(
             tracker, real, made, set(plan.train), set(plan.validation), plan.batch, brightness,
             adaptation=1.0 if plan.adaptation else 0.0,
@@ -60,7 +60,7 @@ def train_keypoints(output: Path, plan: Plan, *, overwrite: bool) -> list[dict[s
         console.note(f"{len(data.samples)} synthetic frames.")
         brightness = brightness_of([data.samples])
         torch.manual_seed(plan.seed)
-        finder = KeypointFinder(Wiring.of(plan.size, plan.cameras.names, plan.cameras.roles))
+        finder = KeypointFinder(plan.size, plan.cameras)
         task = KeypointTask(finder, data, set(plan.train), set(plan.validation), plan.batch, brightness)
         log = train(task, Schedule(plan.steps, plan.rate, plan.every), folder, plan.seed)
         subjects = tuple(sorted({*plan.train, *plan.validation}))

@@ -10,6 +10,8 @@ EYE_SHAPES: Final = ("EyesClosed", "LidTightener", "UpperLidRaiser")
 """What a single eye's picture tells, without its side: the tracker's eye branch sees nothing else, so that a wink is
 not taken for a blink because both eyes mostly shut together."""
 UPPER: Final = ("BrowLowerer", "InnerBrowRaiser", "OuterBrowRaiser", "CheekRaiser", "NoseWrinkler", *EYE_SHAPES)
+WIDEST_GAZE: Final = 0.9
+"""Radians; the largest angle that the tracker tells."""
 CONFIDENCE_REGIONS: Final = ("upper left", "upper right", "lower")
 
 

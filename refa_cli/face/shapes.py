@@ -50,6 +50,10 @@ def mirrored(name: str) -> str:
     return name
 
 
+MIRROR: tuple[int, ...] = tuple(INDEX[mirrored(name)] for name in EXPRESSIONS)
+"""The expression on the other half of the face for each expression; twice is nothing."""
+
+
 def columns(names: Iterable[str]) -> list[int]:
     """The columns of several shapes; raises KeyError for a name that is not one of the 61."""
     return [INDEX[name] for name in names]

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from refa_cli.face.shapes import EXPRESSIONS, INDEX, mirrored
-from refa_cli.networks.tracker import Wiring
-
-MIRROR = [INDEX[mirrored(name)] for name in EXPRESSIONS]
+from refa_cli.face.shapes import MIRROR
+from refa_cli.formats.cameras import Cameras
 
 
 @dataclass(frozen=True)
@@ -51,14 +49,14 @@ class Augmentation:
 
 
 def swap_sides(
-    wiring: Wiring, which: Tensor, frames: Tensor, present: Tensor, weights: Tensor, gaze: Tensor
+    cameras: Cameras, which: Tensor, frames: Tensor, present: Tensor, weights: Tensor, gaze: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The samples `which` [N] as seen in a mirror: left and right cameras change places (their pictures are mirrored to
     look alike already), those in the middle are flipped, and labels change sides."""
     other = []
-    for role in wiring.roles:
+    for role in cameras.roles:
         twin = role.replace("left", "?").replace("right", "left").replace("?", "right")
-        other.append(wiring.roles.index(twin) if wiring.roles.count(twin) == 1 else -1)
+        other.append(cameras.roles.index(twin) if cameras.roles.count(twin) == 1 else -1)
     if min(other) < 0:
         return frames, present, weights, gaze
     swapped = frames[:, other].clone()
@@ -69,5 +67,5 @@ def swap_sides(
     pick = which[:, None]
     return (
         torch.where(which[:, None, None, None], swapped, frames), torch.where(pick, present[:, other], present),
-        torch.where(pick, weights[:, MIRROR], weights), torch.where(which[:, None, None], flipped, gaze),
+        torch.where(pick, weights[:, list(MIRROR)], weights), torch.where(which[:, None, None], flipped, gaze),
     )  # fmt: skip

@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from refa_cli.formats.cameras import Cameras
 from refa_cli.formats.dataset import Dataset
 from refa_cli.formats.spec import B1, F32
 from refa_cli.formats.synth import Synth
 from refa_cli.networks.augmentation import Augmentation
 from refa_cli.networks.keypoints import Found, KeypointFinder
-from refa_cli.networks.samples import Cameras, Samples, from_synth, order_of
+from refa_cli.networks.samples import Samples, from_synth
 from refa_cli.networks.training import normalised
 
 SEEN_WEIGHT: Final = 0.02
@@ -41,7 +42,7 @@ def keypoints_of(path: Path, cameras: Cameras, pixels: int) -> KeypointSamples:
     for subject in Dataset.read(path, Synth).subjects.values():
         for recording in subject.recordings.values():
             held = recording.load(streamed=False)
-            order = order_of(recording, held, cameras)
+            order = cameras.order_in(recording)
             size = held.camera_size[order][:, ::-1].astype(np.float32)  # width, height
             places.append(held.keypoints[:, order] / size[:, None])
             seen.append(held.keypoint_seen[:, order])

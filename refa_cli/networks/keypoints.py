@@ -1,6 +1,6 @@
 """Finding a face's keypoints in every camera's picture, with a heat map for each.
 
-    finder = KeypointFinder(Wiring.of("small", names, roles))
+    finder = KeypointFinder("small", cameras)
     out = finder(pictures)                     # place, spread, seen
 
 A trunk for each kind of camera, shared by left and right as in the tracker, and a decoder that brings what its stages
@@ -15,20 +15,12 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from refa_cli.face.keypoints import KEYPOINTS as NAMES
+from refa_cli.face.keypoints import KEYPOINTS, MIRROR
+from refa_cli.formats.cameras import Cameras
 from refa_cli.networks.encoder import WIDTHS, Trunk
-from refa_cli.networks.tracker import Wiring
 
 DECODER: Final = 48
 """Channels of the decoder."""
-
-
-def _twin(name: str) -> str:
-    return name[:-2] + {"_l": "_r", "_r": "_l"}[name[-2:]] if name.endswith(("_l", "_r")) else name
-
-
-MIRROR: Final = [NAMES.index(_twin(name)) for name in NAMES]
-"""The keypoint on the other side of each."""
 
 
 class Found(NamedTuple):
@@ -48,8 +40,8 @@ class Finder(nn.Module):
         self.trunk = Trunk(size)
         self.beside = nn.ModuleList([nn.Conv2d(width, DECODER, 1) for width in widths])
         self.smooth = nn.ModuleList([nn.Conv2d(DECODER, DECODER, 3, 1, 1) for _ in widths[:-1]])
-        self.maps = nn.Conv2d(DECODER, len(NAMES), 1)
-        self.seen = nn.Linear(widths[-1], len(NAMES))
+        self.maps = nn.Conv2d(DECODER, len(KEYPOINTS), 1)
+        self.seen = nn.Linear(widths[-1], len(KEYPOINTS))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Maps are logits over their places."""
@@ -64,25 +56,24 @@ class Finder(nn.Module):
 class KeypointFinder(nn.Module):
     """All cameras of a headset."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, size: str, cameras: Cameras) -> None:
         super().__init__()
-        self.wiring = wiring
-        self.finders = nn.ModuleDict({kind: Finder(wiring.size) for kind in dict.fromkeys(wiring.encoders)})
+        self.size, self.cameras = size, cameras
+        self.finders = nn.ModuleDict({kind: Finder(size) for kind in dict.fromkeys(cameras.kinds)})
         self.finders.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, pictures: Tensor) -> Found:
         """pictures [N, C, S, S], brightness normalised and right ones mirrored, in which a right camera's keypoints are
         found as those of the left; they come out as what they are."""
         count = len(pictures)
-        cameras = len(self.wiring.names)
-        found: list[tuple[Tensor, Tensor, Tensor]] = [(pictures, pictures, pictures)] * cameras
+        found: list[tuple[Tensor, Tensor, Tensor]] = [(pictures, pictures, pictures)] * len(self.cameras)
         for kind, finder in self.finders.items():
-            own = [c for c, encoder in enumerate(self.wiring.encoders) if encoder == kind]
+            own = [c for c, encoder in enumerate(self.cameras.kinds) if encoder == kind]
             maps, seen = finder(torch.cat([pictures[:, c] for c in own])[:, None])
             place, spread = moments(maps)
             for i, camera in enumerate(own):
                 rows = slice(i * count, (i + 1) * count)
-                found[camera] = _as_delivered(place[rows], spread[rows], seen[rows], self.wiring.mirrored[camera])
+                found[camera] = _as_delivered(place[rows], spread[rows], seen[rows], self.cameras.mirrored[camera])
         return Found(*(torch.stack([one[i] for one in found], 1) for i in range(3)))
 
 

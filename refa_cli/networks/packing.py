@@ -10,11 +10,10 @@ from torch import nn
 
 from refa_cli.face.shapes import EXPRESSIONS
 from refa_cli.formats.errors import DataError
-from refa_cli.formats.headset import ROLES
 from refa_cli.formats.model import KeypointModel, Model
 from refa_cli.formats.network import Network
 from refa_cli.networks.keypoints import KeypointFinder
-from refa_cli.networks.tracker import Tracker, Wiring
+from refa_cli.networks.tracker import Tracker
 
 PERCENTILES = (50, 95, 99)
 COUNTER = "num_batches_tracked"
@@ -29,7 +28,7 @@ def pack(
     mean, scale = features.mean(0), features.std(0) + 1e-3
     distance = np.sqrt((((features - mean) / scale) ** 2).mean(-1))
     return Model(
-        **network_fields(tracker, tracker.wiring, pixels, brightness, subjects), shapes=EXPRESSIONS,
+        **network_fields(tracker, pixels, brightness, subjects), shapes=EXPRESSIONS,
         feature_mean=mean.astype(np.float32), feature_scale=scale.astype(np.float32),
         feature_distance=np.percentile(distance, PERCENTILES, axis=0).T.astype(np.float32), recipe=recipe,
     )  # fmt: skip
@@ -40,19 +39,19 @@ def pack_keypoints(
     recipe: dict[str, Any],
 ) -> KeypointModel:  # fmt: skip
     """The file of a keypoint finder."""
-    return KeypointModel(**network_fields(finder, finder.wiring, pixels, brightness, subjects), recipe=recipe)
+    return KeypointModel(**network_fields(finder, pixels, brightness, subjects), recipe=recipe)
 
 
 def network_fields(
-    network: nn.Module, wiring: Wiring, pixels: int, brightness: tuple[float, float], subjects: tuple[str, ...]
+    network: Tracker | KeypointFinder, pixels: int, brightness: tuple[float, float], subjects: tuple[str, ...]
 ) -> dict[str, Any]:
     """The fields of `formats.network.Network`."""
     state = {name: value for name, value in network.state_dict().items() if not name.endswith(COUNTER)}
     return {
-        "size": wiring.size,
-        "camera_names": wiring.names,
-        "camera_role": np.array([ROLES.index(role) for role in wiring.roles], np.uint8),
-        "mirrored": np.array(wiring.mirrored, np.uint8),
+        "size": network.size,
+        "camera_names": network.cameras.names,
+        "camera_role": network.cameras.role_numbers,
+        "mirrored": np.array(network.cameras.mirrored, np.uint8),
         "pixels": np.array([pixels], np.int32),
         "brightness": np.array(brightness, np.float32),
         "layout": tuple(f"{name}:{'x'.join(map(str, value.shape))}" for name, value in state.items()),
@@ -63,20 +62,16 @@ def network_fields(
 
 def unpack(model: Model) -> Tracker:
     """The tracker, ready to tell. Raises DataError where tensors do not fit its cameras and size."""
-    tracker = Tracker(_wiring(model), eye_branch="eye.0.weight" in model.state())
+    tracker = Tracker(model.size, model.cameras, eye_branch="eye.0.weight" in model.state())
     _fill(tracker, model)
     return tracker
 
 
 def unpack_keypoints(model: KeypointModel) -> KeypointFinder:
     """The finder, ready to find. Raises DataError likewise."""
-    finder = KeypointFinder(_wiring(model))
+    finder = KeypointFinder(model.size, model.cameras)
     _fill(finder, model)
     return finder
-
-
-def _wiring(model: Network) -> Wiring:
-    return Wiring.of(model.size, model.camera_names, tuple(ROLES[int(role)] for role in model.camera_role))
 
 
 def _fill(network: nn.Module, model: Network) -> None:

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refa_cli.face.shapes import EXPRESSIONS
+from refa_cli.formats.cameras import Cameras, embedded
 from refa_cli.formats.captures import Captures
 from refa_cli.formats.dataset import Dataset, Recording
 from refa_cli.formats.errors import DataError
-from refa_cli.formats.headset import ROLES
 from refa_cli.formats.labels import Labels
 from refa_cli.formats.resizing import squares
 from refa_cli.formats.spec import B1, F32, I32, U8
@@ -31,19 +31,6 @@ from refa_cli.formats.synth import Synth
 IN_MEMORY: Final = 1 << 30
 """Bytes of pictures beyond which they lie in a temporary file."""
 AT_ONCE: Final = 50
-
-
-@dataclass(frozen=True)
-class Cameras:
-    """The cameras that a model sees, by name, with their roles."""
-
-    names: tuple[str, ...]
-    roles: tuple[str, ...]
-
-    @property
-    def mirrored(self) -> tuple[bool, ...]:
-        """Whose pictures come in flipped sideways: those of the right side."""
-        return tuple(role.endswith("_right") for role in self.roles)
 
 
 @dataclass(frozen=True)
@@ -73,10 +60,7 @@ def cameras_of(path: Path, kind: type[Captures] | type[Synth]) -> Cameras:
     found: dict[Cameras, str] = {}
     for subject in Dataset.read(path, kind).subjects.values():
         for recording in subject.recordings.values():
-            held = recording.load(streamed=False)
-            count = held.frames.shape[1]
-            roles = tuple(ROLES[int(role)] for role in held.camera_role[:count])
-            found.setdefault(Cameras(held.camera_names[:count], roles), f"{subject.name}/{recording.name}")
+            found.setdefault(embedded(recording), f"{subject.name}/{recording.name}")
     if not found:
         raise DataError(path, "", "a recording", "none", "name a store that has some")
     if len(found) > 1:
@@ -99,7 +83,7 @@ def from_captures(
             held = recording.load(streamed=False)
             rows = np.arange(0, len(held.time_ns), every)
             weights, gaze, labelled = _labels(told, subject.name, recording.name, held.time_ns[rows])
-            order = order_of(recording, held, cameras)
+            order = cameras.order_in(recording)
             parts.append((subject.name, recording, order, rows, held.present[rows][:, order], weights, gaze, labelled))
     return _table(parts, cameras, pixels)
 
@@ -112,7 +96,7 @@ def from_synth(path: Path, cameras: Cameras, pixels: int) -> Samples:
             held = recording.load(streamed=False)
             columns = [held.shapes.index(name) for name in EXPRESSIONS]
             rows = np.arange(len(held.take))
-            order = order_of(recording, held, cameras)
+            order = cameras.order_in(recording)
             here = np.ones((len(rows), len(order)), bool)
             parts.append((subject.name, recording, order, rows, here, held.expressions[:, columns], held.gaze,
                           np.ones(len(rows), bool)))  # fmt: skip
@@ -132,21 +116,6 @@ def _labels(told: Dataset[Labels] | None, subject: str, name: str, times: NDArra
     weights[labelled] = held.expressions[rows][:, columns][labelled]
     gaze[labelled] = held.gaze[rows][labelled]
     return weights, gaze, labelled
-
-
-def order_of(recording: Recording[Any], held: Captures | Synth, cameras: Cameras) -> list[int]:
-    """Which of a recording's cameras is which of those wanted: by name, else by role if that is one camera's."""
-    names, roles = held.camera_names, [ROLES[int(role)] for role in held.camera_role]
-    out = []
-    for name, role in zip(cameras.names, cameras.roles, strict=True):
-        if name in names and roles[names.index(name)] == role:
-            out.append(names.index(name))
-        elif roles[: held.frames.shape[1]].count(role) == 1 and role != "other":
-            out.append(roles.index(role))
-        else:
-            raise DataError(recording.path, "camera_names", f"a camera {name} with role {role}", ", ".join(names),
-                            "use data of one headset")  # fmt: skip
-    return out
 
 
 def _table(parts: Sequence[tuple[Any, ...]], cameras: Cameras, pixels: int) -> Samples:

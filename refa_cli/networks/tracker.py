@@ -1,6 +1,6 @@
 """The tracker (paper, Fig. 7): an encoder for each kind of camera, a branch for each eye, one for the rest of the face.
 
-    tracker = Tracker(Wiring.of("small", names, roles))
+    tracker = Tracker("small", cameras)
     out = tracker(pictures, present)            # weights, gaze, spread, features
 
 Left and right cameras of a kind share an encoder; the right one's picture comes in mirrored, so that both look alike.
@@ -10,21 +10,19 @@ headset will do: the roles that are present decide the encoders; without eye cam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from refa_cli.face.branches import CONFIDENCE_REGIONS, EYE_INDICES, EYE_SHAPES, FACE_INDICES
+from refa_cli.face.branches import CONFIDENCE_REGIONS, EYE_INDICES, EYE_SHAPES, FACE_INDICES, WIDEST_GAZE
 from refa_cli.face.shapes import INDEX
+from refa_cli.formats.cameras import Cameras
 from refa_cli.formats.face import EXPRESSION_COUNT
 from refa_cli.formats.model import FEATURES
 from refa_cli.networks.encoder import Encoder
 
 EYE_HIDDEN, FACE_HIDDEN, SPREAD_HIDDEN = 128, 256, 64
-WIDEST_GAZE = 0.9
-"""Radians; the largest angle that the eye branch can tell."""
 
 
 class Out(NamedTuple):
@@ -36,47 +34,19 @@ class Out(NamedTuple):
     features: Tensor  # [N, C, 512]
 
 
-@dataclass(frozen=True)
-class Wiring:
-    """What a tracker is built of: size, names and roles of its cameras, and which encoder each goes through, which are
-    mirrored."""
-
-    size: str
-    names: tuple[str, ...]
-    roles: tuple[str, ...]
-    encoders: tuple[str, ...]
-    mirrored: tuple[bool, ...]
-
-    @classmethod
-    def of(cls, size: str, names: tuple[str, ...], roles: tuple[str, ...]) -> Wiring:
-        """For cameras of these roles; "other" ones each have an encoder of their own."""
-        kinds = []
-        for name, role in zip(names, roles, strict=True):
-            kind = role.removesuffix("_left").removesuffix("_right")
-            kinds.append(f"other_{name}" if role == "other" else kind)
-        return cls(size, names, roles, tuple(kinds), tuple(role.endswith("_right") for role in roles))
-
-    @property
-    def eyes(self) -> tuple[int, int] | None:
-        """The cameras of the left eye and the right one, if both are there."""
-        if "eye_left" in self.roles and "eye_right" in self.roles:
-            return self.roles.index("eye_left"), self.roles.index("eye_right")
-        return None
-
-
 class Tracker(nn.Module):
-    """Pictures of all cameras to what the face does. eye_branch: see above; False, for comparison, takes all shapes
-    from all features."""
+    """Pictures of all cameras to what the face does. size: of the encoders; eye_branch: see above; False, for
+    comparison, takes all shapes from all features."""
 
-    def __init__(self, wiring: Wiring, *, eye_branch: bool = True) -> None:
+    def __init__(self, size: str, cameras: Cameras, *, eye_branch: bool = True) -> None:
         super().__init__()
-        self.wiring = wiring
-        self.encoders = nn.ModuleDict({kind: Encoder(wiring.size) for kind in dict.fromkeys(wiring.encoders)})
-        self.absent = nn.Parameter(torch.zeros(len(wiring.names), FEATURES))
-        self.eyes = wiring.eyes if eye_branch else None
+        self.size, self.cameras = size, cameras
+        self.encoders = nn.ModuleDict({kind: Encoder(size) for kind in dict.fromkeys(cameras.kinds)})
+        self.absent = nn.Parameter(torch.zeros(len(cameras), FEATURES))
+        self.eyes = cameras.eyes if eye_branch else None
         shapes = len(FACE_INDICES) if self.eyes else EXPRESSION_COUNT
         told = shapes if self.eyes else shapes + 4
-        inside = FEATURES * len(wiring.names)
+        inside = FEATURES * len(cameras)
         self.face = nn.Sequential(nn.Linear(inside, FACE_HIDDEN), nn.ReLU(), nn.Linear(FACE_HIDDEN, told))
         if self.eyes:
             self.eye = nn.Sequential(
@@ -90,11 +60,11 @@ class Tracker(nn.Module):
         """Features [N, C, 512] of pictures [N, C, S, S], right ones mirrored already; where a camera is not present
         [N, C], those learned for that."""
         count = len(pictures)
-        found: list[Tensor] = [self.absent] * len(self.wiring.names)
+        found: list[Tensor] = [self.absent] * len(self.cameras)
         for kind, encoder in self.encoders.items():
-            cameras = [c for c, own in enumerate(self.wiring.encoders) if own == kind]
-            together = torch.cat([pictures[:, c] for c in cameras])[:, None]
-            for camera, features in zip(cameras, encoder(together).split(count), strict=True):
+            alike = [c for c, own in enumerate(self.cameras.kinds) if own == kind]
+            together = torch.cat([pictures[:, c] for c in alike])[:, None]
+            for camera, features in zip(alike, encoder(together).split(count), strict=True):
                 found[camera] = features
         return torch.where(present[..., None], torch.stack(found, 1), self.absent)
 

@@ -57,7 +57,7 @@ class TrackerTask:
         self.rows = np.zeros(0, int) if real is None else real.rows_of(train)
         self.held = np.zeros(0, int) if real is None else real.rows_of(held)
         self.adaptation = adaptation if len(self.rows) and made is not None else 0.0
-        self.discriminator = Discriminator(len(tracker.wiring.names))
+        self.discriminator = Discriminator(len(tracker.cameras))
 
     def modules(self) -> Mapping[str, nn.Module]:
         """The tracker and the discriminator."""
@@ -104,7 +104,7 @@ class TrackerTask:
         )
         real = torch.from_numpy(np.concatenate([np.full(len(rows), is_real) for _, rows, is_real in sources]))
         which = torch.rand(len(real), generator=random) < self.augmentation.swapped
-        frames, present, weights, gaze = swap_sides(self.tracker.wiring, which, frames, present, weights, gaze)
+        frames, present, weights, gaze = swap_sides(self.tracker.cameras, which, frames, present, weights, gaze)
         frames = self.augmentation.pictures(frames, random)
         present = self.augmentation.present(present, random)
         return Batch(normalised(frames, self.brightness), present, weights, gaze, labelled, real)

@@ -14,17 +14,15 @@ from typing import Any, Final
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from refa_cli.face.branches import EYE_INDICES, FACE_INDICES
+from refa_cli.face.branches import EYE_INDICES, FACE_INDICES, WIDEST_GAZE
 from refa_cli.face.shapes import INDEX
 from refa_cli.formats.face import EXPRESSION_COUNT
-from refa_cli.formats.headset import ROLES
 from refa_cli.formats.model import FEATURES, Model
 from refa_cli.formats.spec import F32
 
 OPSET: Final = 17
 EPSILON: Final = 1e-5
 """Of torch's batch norm."""
-WIDEST_GAZE: Final = 0.9
 
 
 class Graph:
@@ -94,12 +92,11 @@ class Graph:
 def graph_of(model: Model) -> bytes:
     """The ONNX file of a model."""
     g = Graph(model.state())
-    roles = [ROLES[int(role)] for role in model.camera_role]
+    cameras = model.cameras
     x = g.node("Mul", g.node("Sub", "pictures", g.constant("mean", model.brightness[0])),
                g.constant("scale", 1 / model.brightness[1]))  # fmt: skip
     features = []
-    for camera, (name, role) in enumerate(zip(model.camera_names, roles, strict=True)):
-        kind = f"other_{name}" if role == "other" else role.removesuffix("_left").removesuffix("_right")
+    for camera, kind in enumerate(cameras.kinds):
         one = g.node("Gather", x, g.constant(f"camera_{camera}", [camera], np.int64), axis=1)
         features.append(g.node("Unsqueeze", g.encoder(one, kind), g.constant("one", [1], np.int64)))
     stacked = g.node("Concat", *features, axis=1)
@@ -108,7 +105,9 @@ def graph_of(model: Model) -> bytes:
     together = g.node("Flatten", held)
     face = g.layers(together, "face")
     if "eye.0.weight" in g.state:
-        eyes = [_eye(g, held, roles.index(role), sign) for role, sign in (("eye_left", 1.0), ("eye_right", -1.0))]
+        eyes = [
+            _eye(g, held, cameras.roles.index(role), sign) for role, sign in (("eye_left", 1.0), ("eye_right", -1.0))
+        ]
         joined = g.node("Concat", g.clipped(face), eyes[0][0], eyes[1][0], axis=1)
         order = np.argsort([*FACE_INDICES, *EYE_INDICES[0], *EYE_INDICES[1]])
         weights = g.node("Gather", joined, g.constant("order", order, np.int64), axis=1)

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from refa_cli import app
-from refa_cli.commands.predict.work import order_of
 from refa_cli.commands.train import work
 from refa_cli.commands.train.plan import plan_of
 from refa_cli.face.shapes import INDEX
+from refa_cli.formats.cameras import Cameras
 from refa_cli.formats.captures import Captures
 from refa_cli.formats.dataset import Dataset
 from refa_cli.formats.errors import DataError
@@ -22,7 +22,7 @@ from refa_cli.formats.labels import Labels
 from refa_cli.formats.model import Model
 from refa_cli.networks import loop
 from refa_cli.networks.packing import unpack
-from refa_cli.networks.samples import Cameras, from_captures
+from refa_cli.networks.samples import from_captures
 from refa_cli.networks.training import normalised
 from refa_cli.runtime.inference import Engine
 from tests.networks.made import SIDE, captures, synth
@@ -217,11 +217,12 @@ def test_an_ensemble_is_the_mean(data: Path, model: Path, tmp_path: Path) -> Non
 def test_other_cameras_are_refused(data: Path, model: Path) -> None:
     held = Model.read(model)
     recording = Dataset.read(data / "captures.zarr", Captures).subjects["S0001"].recordings["one"]
-    assert order_of(recording, held) == [0, 1, 2, 3, 4]
-    renamed = replace(held, camera_names=("a", "b", "c", "d", "e"))
-    assert order_of(recording, renamed) == [0, 1, 2, 3, 4]  # by role
+    assert held.cameras.order_in(recording) == [0, 1, 2, 3, 4]
+    assert replace(held.cameras, names=("a", "b", "c", "d", "e")).order_in(recording) == [0, 1, 2, 3, 4]  # by role
     with pytest.raises(DataError, match="a camera glabella"):
-        order_of(recording, replace(held, camera_role=np.array([0, 1, 2, 3, 4], np.uint8)))
+        replace(held.cameras, roles=("eye_left", "eye_right", "mouth_left", "mouth_right", "mouth_center")).order_in(
+            recording
+        )
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,12 @@ import pytest
 import torch
 
 from refa_cli import app
-from refa_cli.face.keypoints import KEYPOINTS
+from refa_cli.face.keypoints import KEYPOINTS, MIRROR
+from refa_cli.formats.cameras import Cameras
 from refa_cli.formats.model import KeypointModel
 from refa_cli.networks.keypoint_training import keypoints_of, located
-from refa_cli.networks.keypoints import MIRROR, KeypointFinder, moments
+from refa_cli.networks.keypoints import KeypointFinder, moments
 from refa_cli.networks.packing import unpack_keypoints
-from refa_cli.networks.samples import Cameras
-from refa_cli.networks.tracker import Wiring
 from tests.networks.made import SIDE, marked
 
 NAMES = ("eye_left", "eye_right", "mouth_left", "mouth_right", "glabella")
@@ -39,7 +38,7 @@ def test_moments_of_maps() -> None:
 
 def test_right_cameras_find_the_other_side() -> None:
     torch.manual_seed(0)
-    finder = KeypointFinder(Wiring.of("small", NAMES, NAMES)).eval()
+    finder = KeypointFinder("small", Cameras(NAMES, NAMES)).eval()
     pictures = torch.randn(2, 5, 32, 32)
     pictures[:, 1] = pictures[:, 0]  # the right eye's picture, mirrored, looks like the left one's
     with torch.no_grad():

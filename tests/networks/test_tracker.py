@@ -7,19 +7,20 @@ import pytest
 import torch
 
 from refa_cli.face.branches import EYE_INDICES, FACE_INDICES, REGION_OF, region_of
-from refa_cli.face.shapes import EXPRESSIONS, INDEX
+from refa_cli.face.shapes import EXPRESSIONS, INDEX, MIRROR
+from refa_cli.formats.cameras import Cameras
 from refa_cli.networks.adaptation import Discriminator, reversed_gradient, schedule
-from refa_cli.networks.augmentation import MIRROR, Augmentation, swap_sides
+from refa_cli.networks.augmentation import Augmentation, swap_sides
 from refa_cli.networks.encoder import Encoder
-from refa_cli.networks.tracker import Tracker, Wiring
+from refa_cli.networks.tracker import Tracker
 
 NAMES = ("eye_left", "eye_right", "mouth_left", "mouth_right", "glabella")
-WIRING = Wiring.of("small", NAMES, NAMES)
+CAMERAS = Cameras(NAMES, NAMES)
 
 
 def tracker(**options: bool) -> Tracker:
     torch.manual_seed(0)
-    return Tracker(WIRING, **options).eval()
+    return Tracker("small", CAMERAS, **options).eval()
 
 
 def pictures(count: int = 3, side: int = 32) -> torch.Tensor:
@@ -37,7 +38,7 @@ def test_every_shape_has_one_branch_and_a_region() -> None:
 
 def test_left_and_right_share_an_encoder() -> None:
     assert set(tracker().encoders) == {"eye", "mouth", "glabella"}
-    assert WIRING.mirrored == (False, True, False, True, False)
+    assert CAMERAS.mirrored == (False, True, False, True, False)
 
 
 def test_outputs_are_in_their_ranges() -> None:
@@ -83,7 +84,7 @@ def test_what_is_not_present_is_not_looked_at() -> None:
 @pytest.mark.parametrize("roles", [("glabella",), ("eye_left", "mouth_center"), ("other", "other", "mouth_left")])
 def test_any_cameras_will_do(roles: tuple[str, ...]) -> None:
     names = tuple(f"camera{i}" for i in range(len(roles)))
-    net = Tracker(Wiring.of("small", names, roles)).eval()
+    net = Tracker("small", Cameras(names, roles)).eval()
     out = net(torch.randn(2, len(roles), 48, 48), torch.ones(2, len(roles), dtype=torch.bool))
     assert out.weights.shape == (2, 53) and net.eyes is None
 
@@ -108,13 +109,13 @@ def test_in_a_mirror_sides_change_places_and_twice_is_nothing() -> None:
     present = torch.rand(4, 5, generator=rng) < 0.5
     weights, gaze = torch.rand(4, 53, generator=rng), torch.randn(4, 2, 2, generator=rng)
     which = torch.tensor([True, False, True, True])
-    once = swap_sides(WIRING, which, frames, present, weights, gaze)
+    once = swap_sides(CAMERAS, which, frames, present, weights, gaze)
     assert torch.equal(once[0][0, 0], frames[0, 1]) and torch.equal(once[0][0, 4], frames[0, 4].flip(-1))
     assert torch.equal(once[0][1], frames[1]) and torch.equal(
         once[2][0, INDEX["JawSidewaysLeft"]], weights[0, INDEX["JawSidewaysRight"]]
     )
     assert torch.equal(once[3][0, 0], gaze[0, 1] * torch.tensor([-1.0, 1.0]))
-    twice = swap_sides(WIRING, which, *once)
+    twice = swap_sides(CAMERAS, which, *once)
     for a, b in zip(twice, (frames, present, weights, gaze), strict=True):
         assert torch.equal(a, b)
     assert [MIRROR[i] for i in MIRROR] == list(range(len(EXPRESSIONS)))
