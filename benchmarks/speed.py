@@ -46,7 +46,7 @@ def noise(count: int, pixels: int) -> Samples:
 def training(pixels: int) -> float:
     """Five-view samples a second of the whole step: drawing, augmentation, adaptation, both ways, Adam."""
     task = TrackerTask(
-        Tracker("small", Cameras(NAMES, NAMES)),
+        Tracker("small", Cameras(NAMES, NAMES), pixels),
         noise(256, pixels),
         noise(256, pixels),
         {"S0001"},
@@ -63,8 +63,8 @@ def training(pixels: int) -> float:
 
 def drawing(pixels: int) -> float:
     """Samples a second of what comes before the network alone."""
-    task = TrackerTask(Tracker("small", Cameras(NAMES, NAMES)), noise(256, pixels), noise(256, pixels), {"S0001"},
-                       set(), BATCH, (128.0, 70.0))  # fmt: skip
+    tracker = Tracker("small", Cameras(NAMES, NAMES), pixels)
+    task = TrackerTask(tracker, noise(256, pixels), noise(256, pixels), {"S0001"}, set(), BATCH)
     start = time.perf_counter()
     for step in range(STEPS):
         task._drawn(np.random.default_rng(step), torch.Generator().manual_seed(step))
@@ -73,8 +73,8 @@ def drawing(pixels: int) -> float:
 
 def model_of(pixels: int, path: Path) -> Engine:
     """An untrained model, written and ready to run."""
-    tracker = Tracker("small", Cameras(NAMES, NAMES)).eval()
-    model = pack(tracker, pixels, (128.0, 70.0), (), np.random.default_rng(0).random((9, 5, 512), np.float32), {})
+    tracker = Tracker("small", Cameras(NAMES, NAMES), pixels).eval()
+    model = pack(tracker, (), np.random.default_rng(0).random((9, 5, 512), np.float32), {})
     model.write(path)
     return Engine(model)
 

@@ -11,6 +11,9 @@ from refa_cli.formats.network import Network
 from refa_cli.formats.spec import F32, array, names
 
 FEATURES = 512
+STD_FLOOR = 0.3
+"""Pictures go in as roots of counts without their mean, over their standard deviation and this: a black one must not
+become noise."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,7 +6,7 @@ Weights lie one after the other in `parameters`, in the order and shapes of `lay
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, prod
+from math import prod
 
 import numpy as np
 
@@ -27,9 +27,6 @@ class Network(NpzArtifact):
     camera_role: U8 = array("C", dtype="uint8", index_into=len(ROLES), doc=f"one of {', '.join(ROLES)}")
     mirrored: U8 = array("C", dtype="uint8", index_into=2, doc="1: the picture is flipped sideways before it goes in")
     pixels: I32 = array("1", dtype="int32", unit="px", within=(16, 1024), doc="side of the square pictures that go in")
-    brightness: F32 = array(
-        "2", within=(0, inf), doc="mean and standard deviation of pixels, subtracted and divided by"
-    )
     layout: tuple[str, ...] = names("L", doc="tensors in order, as NAME:1x2x3")
     parameters: F32 = array("P", doc="all tensors, one after the other")
     training_subjects: tuple[str, ...] = names("S", doc="whose data it was trained or validated on")

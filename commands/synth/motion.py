@@ -15,6 +15,7 @@ import numpy as np
 from refa_cli.commands.synth.plan import Plan
 from refa_cli.face.evaluate import effective_weights
 from refa_cli.face.prompts import PROMPTS
+from refa_cli.face.rarity import odds, pick
 from refa_cli.face.shapes import EXPRESSIONS, INDEX, MIRROR
 from refa_cli.formats.dataset import Dataset
 from refa_cli.formats.face import EXPRESSION_COUNT
@@ -27,8 +28,6 @@ REST: Final = 10.0
 STRONGEST, STRETCH = 99.5, (0.8, 1.7)
 """Percentile that is brought to FULL, and by how much at most."""
 FULL: Final = 0.95
-COMMON: Final = 0.02
-"""Added to a shape's mean weight before rarity is told by it, so that what hardly happens does not drown the rest."""
 MIXED: Final = 0.5
 """Share of prompted moments that mix two expressions."""
 BLINKS: Final = 0.15
@@ -49,12 +48,6 @@ class Takes:
     gaze: F32
     take: np.ndarray
     row: np.ndarray
-
-    def rarity(self) -> F64:
-        """[R]: how much a row shows of what is rarely shown, of mean 1."""
-        held = self.expressions.astype(np.float64)
-        score = (held / (held.mean(0) + COMMON)).sum(1)
-        return np.asarray(score / max(float(score.mean()), 1e-12)) if score.any() else np.ones(len(held))
 
 
 @dataclass(frozen=True)
@@ -100,9 +93,7 @@ def retargeted(weights: F32) -> F32:
 @lru_cache(maxsize=64)
 def _odds(plan: Plan) -> F64:
     """Cumulative odds [R] of the rows of all takes."""
-    rarity = takes_of(plan).rarity()
-    odds = (1 - plan.rare) + plan.rare * rarity
-    return np.asarray(np.cumsum(odds) / odds.sum())
+    return odds(takes_of(plan).expressions, plan.rare)
 
 
 def moment(plan: Plan, subject: str, row: int) -> Moment:
@@ -110,7 +101,7 @@ def moment(plan: Plan, subject: str, row: int) -> Moment:
     rng = np.random.default_rng(seed_of(plan.seed, subject, "moment", row))
     takes = takes_of(plan)
     if len(takes.take) and rng.random() >= plan.prompted:
-        at = min(int(np.searchsorted(_odds(plan), rng.random(), side="right")), len(takes.take) - 1)
+        at = int(pick(_odds(plan), rng.random()))
         weights, gaze = takes.expressions[at].astype(np.float64), takes.gaze[at].astype(np.float64)
         take, source = int(takes.take[at]), int(takes.row[at])
     else:

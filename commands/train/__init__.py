@@ -46,6 +46,10 @@ def run(
     eye_branch: Annotated[
         bool, typer.Option("--eye-branch/--no-eye-branch", help="Tell each eye from its own camera alone.")
     ] = True,
+    device: options.Device = "auto",
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, help="Threads of this process; a free core for each.")
+    ] = None,
     curves: Annotated[Path | None, typer.Option("--curves", help="Picture of the training to write (.png).")] = None,
     seed: options.Seed = 0,
     json: options.Json = False,
@@ -62,26 +66,29 @@ def run(
     --task keypoints trains, on synthetic frames, what finds the 100 keypoints in every camera's picture.
     """
     from refa_cli.commands.train.curves import draw_curves
-    from refa_cli.commands.train.plan import plan_of
-    from refa_cli.commands.train.work import train_keypoints, train_model
+    from refa_cli.commands.train.plan import Settings, plan_of
+    from refa_cli.commands.train.work import train_network
     from refa_cli.formats.pictures import write_picture
+    from refa_cli.networks.machine import Machine
     from refa_cli.outputs import Output
 
-    plan = plan_of(
-        captures, labels, synth, [name.strip() for name in held_out.split(",") if name.strip()], validation, size=size,
-        pixels=pixels, steps=steps, batch=batch, rate=rate, every=every, adaptation=adaptation, eye_branch=eye_branch,
-        seed=seed, task=task,
+    settings = Settings(
+        task=task, size=size, pixels=pixels, steps=steps, batch=batch, rate=rate, every=every, thin=thin,
+        adaptation=adaptation, eye_branch=eye_branch,
     )  # fmt: skip
+    held = [name.strip() for name in held_out.split(",") if name.strip()]
+    plan = plan_of(captures, labels, synth, held, validation, settings, seed)
     Output(output, plan.recipe(), overwrite=overwrite)
-    rows = [{"train": len(plan.train), "validation": len(plan.validation), "cameras": len(plan.cameras.names),
-             "size": plan.size, "pixels": plan.pixels, "steps": plan.steps, "model": output}]  # fmt: skip
+    rows = [{"trained on": len(plan.train), "watched by": len(plan.validation), "cameras": len(plan.cameras),
+             "size": size, "pixels": pixels, "steps": steps, "model": output}]  # fmt: skip
     if dry_run:
         console.table(rows)
         return
-    if task == "keypoints":
-        log = train_keypoints(output, plan, overwrite=overwrite)
-    else:
-        log = train_model(output, plan, thin, overwrite=overwrite)
+    machine = Machine.of(device, threads)
+    log = train_network(output, plan, machine, overwrite=overwrite)
+    machine.group.leave()
+    if machine.group.rank:
+        return
     if curves is not None:
         write_picture(curves, draw_curves(log))
     console.table([{**rows[0], **(log[-1] if log else {})}])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,27 @@ from refa_cli.outputs import Recipe, versions
 from refa_cli.workers import seed_of
 
 
-@dataclass(frozen=True)
-class Plan:
-    """captures, labels, synth: paths or None; train, validation: subjects of the captures, or for keypoints of the
-    synthetic frames; the rest as the options."""
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to train; see the options of the command."""
 
-    task: str
+    task: str = "tracker"
+    size: str = "small"
+    pixels: int = 224
+    steps: int = 3000
+    batch: int = 32
+    rate: float = 0.001
+    every: int = 250
+    thin: int = 1
+    adaptation: bool = True
+    eye_branch: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """captures, labels, synth: paths or None; digests of them; train, validation: subjects of the captures, or for
+    keypoints of the synthetic frames; made: subjects of the synthetic frames that are used."""
+
     captures: Path | None
     labels: Path | None
     synth: Path | None
@@ -31,41 +47,33 @@ class Plan:
     cameras: Cameras
     train: tuple[str, ...]
     validation: tuple[str, ...]
-    size: str
-    pixels: int
-    steps: int
-    batch: int
-    rate: float
-    every: int
-    adaptation: bool
-    eye_branch: bool
+    made: tuple[str, ...]
+    settings: Settings
     seed: int
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Everybody whose data is looked at."""
+        return tuple(sorted({*self.train, *self.validation, *self.made}))
 
     def recipe(self) -> Recipe:
         """All that decides the bytes."""
-        options = {
-            "task": self.task, "train": list(self.train), "validation": list(self.validation), "size": self.size,
-            "pixels": self.pixels, "steps": self.steps, "batch": self.batch, "rate": self.rate, "every": self.every,
-            "adaptation": self.adaptation, "eye_branch": self.eye_branch,
-        }  # fmt: skip
+        people = {"train": list(self.train), "validation": list(self.validation), "made": list(self.made)}
+        options = {**asdict(self.settings), **people}
         return Recipe(command="train", options=options, seed=self.seed, inputs=self.digests,
                       versions=versions("torch"))  # fmt: skip
 
 
 def plan_of(
-    captures: Path | None, labels: Path | None, synth: Path | None, held_out: list[str], validation: float, *,
-    size: str, pixels: int, steps: int, batch: int, rate: float, every: int, adaptation: bool, eye_branch: bool,
-    seed: int, task: str = "tracker",
+    captures: Path | None, labels: Path | None, synth: Path | None, held_out: Sequence[str], validation: float,
+    settings: Settings, seed: int,
 ) -> Plan:  # fmt: skip
-    """Raises UsageError for what does not go together, DataError for inputs that do not fit."""
-    if task == "keypoints":
-        if captures is not None or labels is not None or synth is None:
-            raise UsageError("--task keypoints trains on synthetic frames alone; name them with --synth.")
-        held_synth = Dataset.read(synth, Synth)
-        people = sorted(held_synth.subjects.keys() - set(held_out))
-        train, kept = split(people, validation, seed)
-        return Plan(task, None, None, synth, {"synth": held_synth.digest}, cameras_of(synth, Synth), train, kept, size,
-                    pixels, steps, batch, rate, every, adaptation, eye_branch, seed)  # fmt: skip
+    """held_out: subjects to leave alone; validation: share of the others to watch the training by.
+
+    Raises UsageError for what does not go together, DataError for inputs that do not fit.
+    """
+    if settings.task == "keypoints" and (captures is not None or labels is not None or synth is None):
+        raise UsageError("--task keypoints trains on synthetic frames alone; name them with --synth.")
     if captures is None and synth is None:
         raise UsageError("nothing to train on; name captures, or synthetic frames with --synth.")
     if labels is not None and captures is None:
@@ -73,24 +81,32 @@ def plan_of(
     if labels is None and synth is None:
         raise UsageError("captures without labels can only adapt; add --labels or --synth.")
     digests: dict[str, str] = {}
-    subjects: list[str] = []
+    people: set[str] = set()
+    drawn: set[str] = set()
+    if synth is not None:
+        made = Dataset.read(synth, Synth)
+        digests["synth"] = made.digest
+        cameras = cameras_of(synth, Synth)
+        drawn = made.subjects.keys() - set(held_out)
+        if captures is None:
+            people = set(made.subjects)
     if captures is not None:
         held = Dataset.read(captures, Captures)
         digests["captures"] = held.digest
-        for name in held_out:
-            if name not in held.subjects:
-                raise UsageError(f"--held-out: {captures} has no subject {name!r}.")
-        subjects = sorted(held.subjects.keys() - set(held_out))
-        if not subjects:
-            raise DataError(captures, "", "a subject that is not held out", "none", "hold fewer out")
+        cameras = cameras_of(captures, Captures)
+        people = set(held.subjects)
     if labels is not None:
         digests["labels"] = Dataset.read(labels, Labels).digest
-    if synth is not None:
-        digests["synth"] = Dataset.read(synth, Synth).digest
-    cameras = cameras_of(captures, Captures) if captures is not None else cameras_of(_known(synth), Synth)
-    train, kept = split(subjects, validation, seed)
-    return Plan(task, captures, labels, synth, digests, cameras, train, kept, size, pixels, steps, batch, rate, every,
-                adaptation, eye_branch, seed)  # fmt: skip
+    source = captures or synth
+    assert source is not None
+    for name in held_out:
+        if name not in people:
+            raise UsageError(f"--held-out: {source} has no subject {name!r}.")
+    if not people - set(held_out):
+        raise DataError(source, "", "a subject that is not held out", "none", "hold fewer out")
+    train, kept = split(sorted(people - set(held_out)), validation, seed)
+    return Plan(captures=captures, labels=labels, synth=synth, digests=digests, cameras=cameras, train=train,
+                validation=kept, made=tuple(sorted(drawn)), settings=settings, seed=seed)  # fmt: skip
 
 
 def split(subjects: list[str], validation: float, seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -99,8 +115,3 @@ def split(subjects: list[str], validation: float, seed: int) -> tuple[tuple[str,
     order = np.random.default_rng(seed_of(seed, "split")).permutation(len(subjects))
     kept = {subjects[i] for i in order[:count]}
     return tuple(name for name in subjects if name not in kept), tuple(sorted(kept))
-
-
-def _known(path: Path | None) -> Path:
-    assert path is not None
-    return path

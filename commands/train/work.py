@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,13 +13,16 @@ import torch
 
 from refa_cli import console, placing
 from refa_cli.commands.train.plan import Plan
+from refa_cli.formats.model import KeypointModel, Model
 from refa_cli.networks.keypoint_training import KeypointTask, keypoints_of
 from refa_cli.networks.keypoints import KeypointFinder
-from refa_cli.networks.loop import Schedule, train
+from refa_cli.networks.loop import Schedule, Task, train
+from refa_cli.networks.machine import Machine
 from refa_cli.networks.packing import pack, pack_keypoints
+from refa_cli.networks.parallel import Group
 from refa_cli.networks.samples import Samples, from_captures, from_synth
 from refa_cli.networks.tracker import Tracker
-from refa_cli.networks.training import TrackerTask, brightness_of, evaluated
+from refa_cli.networks.training import TrackerTask, evaluated
 from refa_cli.outputs import Output, Recipe
 
 RECIPE: Final = "recipe.json"
@@ -25,69 +30,80 @@ STATISTICS: Final = 1500
 """Frames that the feature statistics are taken of."""
 
 
-def train_model(output: Path, plan: Plan, every_frame: int, *, overwrite: bool) -> list[dict[str, Any]]:
+def train_network(output: Path, plan: Plan, machine: Machine, *, overwrite: bool) -> list[dict[str, Any]]:
     """Trains, or goes on, in OUT.training, and writes the model; returns the log."""
-    recipe = plan.recipe()
-    with Output(output, recipe, overwrite=overwrite) as out:
-        folder = _folder(output, recipe)
-        real, made = _data(plan, every_frame)
-        held = [samples for samples in (real, made) if samples is not None]
-        brightness = brightness_of(held)
-        torch.manual_seed(plan.seed)
-        tracker = Tracker(plan.size, plan.cameras, eye_branch=plan.eye_branch)
-        task = TrackerTask(
-            tracker, real, made, set(plan.train), set(plan.validation), plan.batch, brightness,
-            adaptation=1.0 if plan.adaptation else 0.0,
-        )  # fmt: skip
-        log = train(task, Schedule(plan.steps, plan.rate, plan.every), folder, plan.seed)
-        source = held[0]
-        rows = source.rows_of(set(plan.train)) if real is not None else np.arange(len(source))
-        rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), STATISTICS)).round().astype(int)]
-        _, _, _, features = evaluated(tracker, source, rows, brightness)
-        subjects = tuple(sorted({*plan.train, *plan.validation}))
-        pack(tracker, plan.pixels, brightness, subjects, features, recipe.as_dict()).write(out.partial)
-        placing.remove(folder)
-    return log
-
-
-def train_keypoints(output: Path, plan: Plan, *, overwrite: bool) -> list[dict[str, Any]]:
-    """The same for the finder of keypoints, whose subjects are those of the synthetic store."""
-    assert plan.synth is not None
-    recipe = plan.recipe()
-    with Output(output, recipe, overwrite=overwrite) as out:
-        folder = _folder(output, recipe)
-        data = keypoints_of(plan.synth, plan.cameras, plan.pixels)
-        console.note(f"{len(data.samples)} synthetic frames.")
-        brightness = brightness_of([data.samples])
-        torch.manual_seed(plan.seed)
-        finder = KeypointFinder(plan.size, plan.cameras)
-        task = KeypointTask(finder, data, set(plan.train), set(plan.validation), plan.batch, brightness)
-        log = train(task, Schedule(plan.steps, plan.rate, plan.every), folder, plan.seed)
-        subjects = tuple(sorted({*plan.train, *plan.validation}))
-        pack_keypoints(finder, plan.pixels, brightness, subjects, recipe.as_dict()).write(out.partial)
-        placing.remove(folder)
-    return log
-
-
-def _folder(output: Path, recipe: Recipe) -> Path:
-    """OUT.training, emptied unless an earlier run of the same recipe left it."""
+    recipe, settings = plan.recipe(), plan.settings
     folder = output.parent / (output.name + ".training")
+    first = machine.group.rank == 0
+    with contextlib.ExitStack() as stack:
+        if first:
+            out = stack.enter_context(Output(output, recipe, overwrite=overwrite))
+            _prepare(folder, recipe)
+        machine.group.wait()
+        torch.manual_seed(plan.seed)
+        task, packed = (_finder if settings.task == "keypoints" else _tracker)(plan, machine.group)
+        log = train(task, Schedule(settings.steps, settings.rate, settings.every), folder, plan.seed, machine)
+        if first:
+            packed().write(out.partial)
+            placing.remove(folder)
+        machine.group.wait()
+    return log
+
+
+def _tracker(plan: Plan, group: Group) -> tuple[Task, Callable[[], Model]]:
+    """The training of a tracker, and how its file is made."""
+    settings = plan.settings
+    real, made = _data(plan)
+    held = [samples for samples in (real, made) if samples is not None]
+    tracker = Tracker(settings.size, plan.cameras, settings.pixels, eye_branch=settings.eye_branch)
+    held_back = set(plan.validation)
+    task = TrackerTask(
+        tracker, real, made, {*plan.train, *plan.made} - held_back, held_back, group.share(settings.batch),
+        adaptation=1.0 if settings.adaptation else 0.0,
+    )  # fmt: skip
+
+    def packed() -> Model:
+        rows = held[0].rows_of(set(plan.train))
+        rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), STATISTICS)).round().astype(int)]
+        _, _, _, features = evaluated(tracker, held[0], rows)
+        return pack(tracker, plan.subjects, features, plan.recipe().as_dict())
+
+    return task, packed
+
+
+def _finder(plan: Plan, group: Group) -> tuple[Task, Callable[[], KeypointModel]]:
+    """The same for the finder of keypoints."""
+    assert plan.synth is not None
+    settings = plan.settings
+    data = keypoints_of(plan.synth, plan.cameras, settings.pixels, plan.made)
+    console.note(f"{len(data.samples)} synthetic frames.")
+    finder = KeypointFinder(settings.size, plan.cameras, settings.pixels)
+    task = KeypointTask(finder, data, set(plan.train), set(plan.validation), group.share(settings.batch))
+
+    def packed() -> KeypointModel:
+        return pack_keypoints(finder, plan.subjects, plan.recipe().as_dict())
+
+    return task, packed
+
+
+def _prepare(folder: Path, recipe: Recipe) -> None:
+    """The folder, emptied unless an earlier run of the same recipe left it."""
     text = json.dumps(recipe.as_dict(), indent=2, sort_keys=True) + "\n"
     marker = folder / RECIPE
     if not marker.exists() or marker.read_text("utf-8") != text:
         placing.remove(folder)
         folder.mkdir(parents=True)
         placing.write_whole(marker, text)
-    return folder
 
 
-def _data(plan: Plan, every: int) -> tuple[Samples | None, Samples | None]:
+def _data(plan: Plan) -> tuple[Samples | None, Samples | None]:
     real = made = None
+    settings = plan.settings
     if plan.captures is not None:
         subjects = {*plan.train, *plan.validation}
-        real = from_captures(plan.captures, plan.labels, plan.cameras, plan.pixels, subjects, every)
+        real = from_captures(plan.captures, plan.labels, plan.cameras, settings.pixels, subjects, settings.thin)
         console.note(f"{len(real)} real frames, {int(real.labelled.sum())} of them with labels.")
     if plan.synth is not None:
-        made = from_synth(plan.synth, plan.cameras, plan.pixels)
+        made = from_synth(plan.synth, plan.cameras, settings.pixels, plan.made)
         console.note(f"{len(made)} synthetic frames.")
     return real, made

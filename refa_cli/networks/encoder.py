@@ -1,7 +1,9 @@
 """The residual encoder of one camera's picture (paper, Fig. 7): [N, 1, S, S] -> features [N, 512].
 
 small: a stem of stride 4 and four blocks of widths 16 to 128, 54 million multiplications at 224x224; paper: the plan of
-ResNet-18 (He et al., 2016), widths 64 to 512, two blocks each.
+ResNet-18 (He et al., 2016), widths 64 to 512, two blocks each. What is left of the picture, 512x7x7 at 224x224, is
+weighed by place, each of the 512 on its own (Chen et al., "MobileFaceNets", 2018): a mean over it would forget where
+things are.
 """
 
 from __future__ import annotations
@@ -11,10 +13,18 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from refa_cli.formats.model import FEATURES
+from refa_cli.formats.model import FEATURES, STD_FLOOR
 
 WIDTHS: Final = {"small": (16, 32, 64, 128), "paper": (64, 128, 256, 512)}
 BLOCKS: Final = {"small": 1, "paper": 2}
+
+
+def levelled(pictures: Tensor) -> Tensor:
+    """Counts [..., S, S] as what networks see: their roots, in which a sensor's noise is alike in light and shade,
+    without their mean, in units of their standard deviation, so that exposure does not matter."""
+    roots = pictures.clamp(min=0).sqrt()
+    off = roots - roots.mean((-2, -1), keepdim=True)
+    return off / (off.square().mean((-2, -1), keepdim=True).sqrt() + STD_FLOOR)
 
 
 class Residual(nn.Module):
@@ -67,14 +77,27 @@ class Trunk(nn.Module):
 
 
 class Encoder(Trunk):
-    """Pictures to features."""
+    """Pictures of pixels x pixels to features."""
 
-    def __init__(self, size: str) -> None:
+    def __init__(self, size: str, pixels: int) -> None:
         super().__init__(size)
         self.widen = nn.Conv2d(WIDTHS[size][-1], FEATURES, 1, bias=False)
         self.widen_norm = nn.BatchNorm2d(FEATURES)
+        side = pixels
+        for stride in (4, 2, 2, 2):
+            side = -(-side // stride)
+        self.weigh = nn.Conv2d(FEATURES, FEATURES, side, groups=FEATURES)
+        with torch.no_grad():  # near a mean at first
+            self.weigh.weight.copy_((1 + torch.randn_like(self.weigh.weight)) / side**2)
+            nn.init.zeros_(_known(self.weigh.bias))
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, 1, S, S] -> [N, 512]."""
         x = torch.relu(self.widen_norm(self.widen(self.stages(x)[-1])))
-        return x.mean((2, 3))
+        weighed: Tensor = self.weigh(x)
+        return weighed[:, :, 0, 0]
+
+
+def _known(bias: Tensor | None) -> Tensor:
+    assert bias is not None
+    return bias

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,8 +17,8 @@ from refa_cli.formats.spec import B1, F32
 from refa_cli.formats.synth import Synth
 from refa_cli.networks.augmentation import Augmentation
 from refa_cli.networks.keypoints import Found, KeypointFinder
+from refa_cli.networks.pool import Pool
 from refa_cli.networks.samples import Samples, from_synth
-from refa_cli.networks.training import normalised
 
 SEEN_WEIGHT: Final = 0.02
 SPREAD_WEIGHT: Final = 0.002
@@ -36,28 +36,29 @@ class KeypointSamples:
     seen: B1
 
 
-def keypoints_of(path: Path, cameras: Cameras, pixels: int) -> KeypointSamples:
-    """All of a synthetic store."""
+def keypoints_of(path: Path, cameras: Cameras, pixels: int, subjects: Collection[str]) -> KeypointSamples:
+    """Those of some subjects of a synthetic store."""
     places, seen = [], []
     for subject in Dataset.read(path, Synth).subjects.values():
+        if subject.name not in subjects:
+            continue
         for recording in subject.recordings.values():
             held = recording.load(streamed=False)
             order = cameras.order_in(recording)
             size = held.camera_size[order][:, ::-1].astype(np.float32)  # width, height
             places.append(held.keypoints[:, order] / size[:, None])
             seen.append(held.keypoint_seen[:, order])
-    return KeypointSamples(from_synth(path, cameras, pixels), np.concatenate(places), np.concatenate(seen))
+    return KeypointSamples(from_synth(path, cameras, pixels, subjects), np.concatenate(places), np.concatenate(seen))
 
 
 class KeypointTask:
     """train, held: subjects of the store to train and to validate on; batch: moments of a step."""
 
     def __init__(
-        self, finder: KeypointFinder, data: KeypointSamples, train: set[str], held: set[str], batch: int,
-        brightness: tuple[float, float],
+        self, finder: KeypointFinder, data: KeypointSamples, train: set[str], held: set[str], batch: int
     ) -> None:  # fmt: skip
-        self.finder, self.data, self.batch, self.brightness = finder, data, batch, brightness
-        self.rows, self.held = data.samples.rows_of(train), data.samples.rows_of(held)
+        self.finder, self.data, self.batch = finder, data, batch
+        self.pool, self.held = Pool.of(data.samples, train), data.samples.rows_of(held)
 
     def modules(self) -> Mapping[str, nn.Module]:
         """The finder."""
@@ -67,9 +68,10 @@ class KeypointTask:
         self, step: int, progress: float, rng: np.random.Generator, random: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
         """Of one batch: distances of seen keypoints, whether they are seen, and how far the maps are spread."""
-        rows = self.rows[rng.integers(0, len(self.rows), self.batch)]
+        assert self.pool is not None
+        rows = self.pool.draw(self.batch, rng)
         frames = ONLY_LIGHT.pictures(torch.from_numpy(self.data.samples.frames[rows]).float(), random)
-        out: Found = self.finder(normalised(frames, self.brightness))
+        out: Found = self.finder(frames)
         place, seen = torch.from_numpy(self.data.place[rows]), torch.from_numpy(self.data.seen[rows])
         counts = seen.float()
         many = counts.sum().clamp(min=1)
@@ -85,22 +87,20 @@ class KeypointTask:
         if not len(self.held):
             return {}
         rows = self.held[np.linspace(0, len(self.held) - 1, min(len(self.held), 300)).round().astype(int)]
-        place, _, _ = located(self.finder, self.data.samples, rows, self.brightness)
+        place, _, _ = located(self.finder, self.data.samples, rows)
         seen = self.data.seen[rows]
         off = np.linalg.norm(place - self.data.place[rows], axis=-1)[seen]
         return {"validation": float(np.median(off)) if len(off) else float("nan")}
 
 
-def located(
-    finder: KeypointFinder, samples: Samples, rows: np.ndarray, brightness: tuple[float, float]
-) -> tuple[F32, F32, F32]:
+def located(finder: KeypointFinder, samples: Samples, rows: np.ndarray) -> tuple[F32, F32, F32]:
     """place [N, C, 100, 2], spread [N, C, 100] and probability of being seen [N, C, 100] of some rows."""
     finder.eval()
     parts = []
     with torch.no_grad():
         for start in range(0, len(rows), 32):
             frames = torch.from_numpy(np.ascontiguousarray(samples.frames[rows[start : start + 32]])).float()
-            out = finder(normalised(frames, brightness))
+            out = finder(frames)
             parts.append([out.place.numpy(), out.spread.numpy(), torch.sigmoid(out.seen).numpy()])
     place, spread, seen = (np.concatenate(column) for column in zip(*parts, strict=True))
     return place, spread, seen

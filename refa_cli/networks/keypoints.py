@@ -1,6 +1,6 @@
 """Finding a face's keypoints in every camera's picture, with a heat map for each.
 
-    finder = KeypointFinder("small", cameras)
+    finder = KeypointFinder("small", cameras, 224)
     out = finder(pictures)                     # place, spread, seen
 
 A trunk for each kind of camera, shared by left and right as in the tracker, and a decoder that brings what its stages
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from refa_cli.face.keypoints import KEYPOINTS, MIRROR
 from refa_cli.formats.cameras import Cameras
-from refa_cli.networks.encoder import WIDTHS, Trunk
+from refa_cli.networks.encoder import WIDTHS, Trunk, levelled
 
 DECODER: Final = 48
 """Channels of the decoder."""
@@ -56,20 +56,20 @@ class Finder(nn.Module):
 class KeypointFinder(nn.Module):
     """All cameras of a headset."""
 
-    def __init__(self, size: str, cameras: Cameras) -> None:
+    def __init__(self, size: str, cameras: Cameras, pixels: int) -> None:
         super().__init__()
-        self.size, self.cameras = size, cameras
+        self.size, self.cameras, self.pixels = size, cameras, pixels
         self.finders = nn.ModuleDict({kind: Finder(size) for kind in dict.fromkeys(cameras.kinds)})
         self.finders.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, pictures: Tensor) -> Found:
-        """pictures [N, C, S, S], brightness normalised and right ones mirrored, in which a right camera's keypoints are
+        """pictures [N, C, S, S], in counts, right ones mirrored, in which a right camera's keypoints are
         found as those of the left; they come out as what they are."""
         count = len(pictures)
         found: list[tuple[Tensor, Tensor, Tensor]] = [(pictures, pictures, pictures)] * len(self.cameras)
         for kind, finder in self.finders.items():
             own = [c for c, encoder in enumerate(self.cameras.kinds) if encoder == kind]
-            maps, seen = finder(torch.cat([pictures[:, c] for c in own])[:, None])
+            maps, seen = finder(levelled(torch.cat([pictures[:, c] for c in own]))[:, None])
             place, spread = moments(maps)
             for i, camera in enumerate(own):
                 rows = slice(i * count, (i + 1) * count)

@@ -1,9 +1,11 @@
-"""The training loop that every network of refa goes through: batches by step, Adam, checkpoints, resuming.
+"""The training loop that every network of refa goes through: batches by step, Adam, checkpoints, resuming, several
+processes.
 
     train(Task(...), Schedule(steps=3000), folder, seed)
 
-A step's batch and everything random in it follow from (seed, step) alone, so that a training that was killed and taken
-up again ends with the weights of an undisturbed one.
+A step's batch and everything random in it follow from (seed, step, process) alone, so that a training that was killed
+and taken up again ends with the weights of an undisturbed one. On a GPU networks run in bfloat16, their weights and
+losses stay float32.
 """
 
 from __future__ import annotations
@@ -21,10 +23,12 @@ from torch import Tensor, nn
 
 from refa_cli import console
 from refa_cli.networks import checkpoint
+from refa_cli.networks.machine import Machine
 from refa_cli.workers import seed_of
 
 CHECKPOINT: Final = "checkpoint.npz"
 LOG: Final = "steps.jsonl"
+WARM: Final = 100
 
 
 class Task(Protocol):
@@ -44,25 +48,36 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Schedule:
-    """steps; rate: Adam's at the start, falling to nothing along half a cosine; every: steps between checkpoints and
-    validations."""
+    """steps; rate: Adam's largest, risen to over the first WARM steps, then falling to nothing along half a cosine;
+    every: steps between checkpoints and validations."""
 
     steps: int
     rate: float = 1e-3
     every: int = 200
 
+    def rate_at(self, step: int) -> float:
+        """Adam's rate at a step."""
+        return float(self.rate * min(1, (step + 1) / WARM) * 0.5 * (1 + np.cos(np.pi * step / self.steps)))
+
 
 def train(
-    task: Task, schedule: Schedule, folder: Path, seed: int, *, stopped: Callable[[int], bool] = lambda step: False
-) -> list[dict[str, Any]]:
+    task: Task, schedule: Schedule, folder: Path, seed: int, machine: Machine | None = None, *,
+    stopped: Callable[[int], bool] = lambda step: False,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Trains in a folder, where an earlier run may have left a checkpoint; returns the log, a line a checkpoint.
 
-    stopped: asked after every step; True leaves the loop at once (for tests).
+    machine: where, one process on the CPU if None; of several only the first writes to the folder; stopped: asked after
+    every step, True leaves the loop at once (for tests).
     """
+    machine = machine or Machine()
+    device, group = machine.device, machine.group
     torch.use_deterministic_algorithms(True, warn_only=True)
     folder.mkdir(parents=True, exist_ok=True)
     modules = task.modules()
-    optimizer = torch.optim.Adam([p for module in modules.values() for p in module.parameters()], schedule.rate)
+    for module in modules.values():
+        module.to(device)
+    parameters = [p for module in modules.values() for p in module.parameters()]
+    optimizer = torch.optim.Adam(parameters, schedule.rate)
     first = 0
     if (folder / CHECKPOINT).exists():
         first = checkpoint.load(folder / CHECKPOINT, modules, optimizer)
@@ -70,25 +85,28 @@ def train(
     numbers: dict[str, list[float]] = {}
     started = time.perf_counter()
     for step in console.progress(range(first, schedule.steps), "steps", total=schedule.steps - first, unit="steps"):
-        progress = step / schedule.steps
-        for group in optimizer.param_groups:
-            group["lr"] = schedule.rate * 0.5 * (1 + np.cos(np.pi * progress))
+        for settings in optimizer.param_groups:
+            settings["lr"] = schedule.rate_at(step)
         for module in modules.values():
             module.train()
-        rng = np.random.default_rng(seed_of(seed, "step", step))
-        random = torch.Generator().manual_seed(seed_of(seed, "tensors", step))
+        rng = np.random.default_rng(seed_of(seed, "step", step, group.rank))
+        random = torch.Generator().manual_seed(seed_of(seed, "tensors", step, group.rank))
         optimizer.zero_grad(set_to_none=True)
-        loss, shown = task.loss(step, progress, rng, random)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            loss, shown = task.loss(step, step / schedule.steps, rng, random)
         loss.backward()  # type: ignore[no-untyped-call]
+        group.average_gradients(parameters)
         optimizer.step()
         for name, value in shown.items():
             numbers.setdefault(name, []).append(value)
         if (step + 1) % schedule.every == 0 or step + 1 == schedule.steps:
+            group.average_buffers(modules.values())
             line = {"step": step + 1, **{name: float(np.mean(values)) for name, values in numbers.items()},
                     **task.validate()}  # fmt: skip
-            checkpoint.save(folder / CHECKPOINT, modules, optimizer, step + 1)
             log.append(line)
-            (folder / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in log), "utf-8")
+            if group.rank == 0:
+                checkpoint.save(folder / CHECKPOINT, modules, optimizer, step + 1)
+                (folder / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in log), "utf-8")
             speed = (step + 1 - first) / (time.perf_counter() - started)
             console.note(", ".join(f"{name} {value:.4g}" for name, value in line.items()) + f", {speed:.2f} steps/s")
             numbers = {}

@@ -21,30 +21,28 @@ COUNTER = "num_batches_tracked"
 
 
 def pack(
-    tracker: Tracker, pixels: int, brightness: tuple[float, float], subjects: tuple[str, ...],
+    tracker: Tracker, subjects: tuple[str, ...],
     features: np.ndarray, recipe: dict[str, Any],
 ) -> Model:  # fmt: skip
     """features [N, C, 512]: of training frames."""
     mean, scale = features.mean(0), features.std(0) + 1e-3
     distance = np.sqrt((((features - mean) / scale) ** 2).mean(-1))
     return Model(
-        **network_fields(tracker, pixels, brightness, subjects), shapes=EXPRESSIONS,
+        **network_fields(tracker, subjects), shapes=EXPRESSIONS,
         feature_mean=mean.astype(np.float32), feature_scale=scale.astype(np.float32),
         feature_distance=np.percentile(distance, PERCENTILES, axis=0).T.astype(np.float32), recipe=recipe,
     )  # fmt: skip
 
 
 def pack_keypoints(
-    finder: KeypointFinder, pixels: int, brightness: tuple[float, float], subjects: tuple[str, ...],
+    finder: KeypointFinder, subjects: tuple[str, ...],
     recipe: dict[str, Any],
 ) -> KeypointModel:  # fmt: skip
     """The file of a keypoint finder."""
-    return KeypointModel(**network_fields(finder, pixels, brightness, subjects), recipe=recipe)
+    return KeypointModel(**network_fields(finder, subjects), recipe=recipe)
 
 
-def network_fields(
-    network: Tracker | KeypointFinder, pixels: int, brightness: tuple[float, float], subjects: tuple[str, ...]
-) -> dict[str, Any]:
+def network_fields(network: Tracker | KeypointFinder, subjects: tuple[str, ...]) -> dict[str, Any]:
     """The fields of `formats.network.Network`."""
     state = {name: value for name, value in network.state_dict().items() if not name.endswith(COUNTER)}
     return {
@@ -52,8 +50,7 @@ def network_fields(
         "camera_names": network.cameras.names,
         "camera_role": network.cameras.role_numbers,
         "mirrored": np.array(network.cameras.mirrored, np.uint8),
-        "pixels": np.array([pixels], np.int32),
-        "brightness": np.array(brightness, np.float32),
+        "pixels": np.array([network.pixels], np.int32),
         "layout": tuple(f"{name}:{'x'.join(map(str, value.shape))}" for name, value in state.items()),
         "parameters": np.concatenate([v.detach().numpy().reshape(-1) for v in state.values()]).astype(np.float32),
         "training_subjects": subjects,
@@ -62,14 +59,14 @@ def network_fields(
 
 def unpack(model: Model) -> Tracker:
     """The tracker, ready to tell. Raises DataError where tensors do not fit its cameras and size."""
-    tracker = Tracker(model.size, model.cameras, eye_branch="eye.0.weight" in model.state())
+    tracker = Tracker(model.size, model.cameras, int(model.pixels[0]), eye_branch="eye.0.weight" in model.state())
     _fill(tracker, model)
     return tracker
 
 
 def unpack_keypoints(model: KeypointModel) -> KeypointFinder:
     """The finder, ready to find. Raises DataError likewise."""
-    finder = KeypointFinder(model.size, model.cameras)
+    finder = KeypointFinder(model.size, model.cameras, int(model.pixels[0]))
     _fill(finder, model)
     return finder
 

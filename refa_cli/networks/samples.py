@@ -1,7 +1,7 @@
 """Frames and labels of captures and synthetic stores as one table that training draws from.
 
     real = from_captures(path, labels, cameras, pixels=96, subjects={"S0001", ...})
-    made = from_synth(path, cameras, pixels=96)
+    made = from_synth(path, cameras, pixels=96, subjects={"P0001", ...})
 
 Pictures are brought to one size by averaging, and those of right cameras are mirrored, once; they lie in a file that is
 mapped into memory when there are many.
@@ -88,10 +88,12 @@ def from_captures(
     return _table(parts, cameras, pixels)
 
 
-def from_synth(path: Path, cameras: Cameras, pixels: int) -> Samples:
-    """All synthetic frames."""
+def from_synth(path: Path, cameras: Cameras, pixels: int, subjects: Collection[str]) -> Samples:
+    """Synthetic frames of these subjects."""
     parts = []
     for subject in Dataset.read(path, Synth).subjects.values():
+        if subject.name not in subjects:
+            continue
         for recording in subject.recordings.values():
             held = recording.load(streamed=False)
             columns = [held.shapes.index(name) for name in EXPRESSIONS]

@@ -1,6 +1,6 @@
 """The tracker (paper, Fig. 7): an encoder for each kind of camera, a branch for each eye, one for the rest of the face.
 
-    tracker = Tracker("small", cameras)
+    tracker = Tracker("small", cameras, 224)
     out = tracker(pictures, present)            # weights, gaze, spread, features
 
 Left and right cameras of a kind share an encoder; the right one's picture comes in mirrored, so that both look alike.
@@ -20,7 +20,7 @@ from refa_cli.face.shapes import INDEX
 from refa_cli.formats.cameras import Cameras
 from refa_cli.formats.face import EXPRESSION_COUNT
 from refa_cli.formats.model import FEATURES
-from refa_cli.networks.encoder import Encoder
+from refa_cli.networks.encoder import Encoder, levelled
 
 EYE_HIDDEN, FACE_HIDDEN, SPREAD_HIDDEN = 128, 256, 64
 
@@ -35,13 +35,13 @@ class Out(NamedTuple):
 
 
 class Tracker(nn.Module):
-    """Pictures of all cameras to what the face does. size: of the encoders; eye_branch: see above; False, for
-    comparison, takes all shapes from all features."""
+    """Pictures of all cameras to what the face does. size: of the encoders; pixels: of a picture's side;
+    eye_branch: see above; False, for comparison, takes all shapes from all features."""
 
-    def __init__(self, size: str, cameras: Cameras, *, eye_branch: bool = True) -> None:
+    def __init__(self, size: str, cameras: Cameras, pixels: int, *, eye_branch: bool = True) -> None:
         super().__init__()
-        self.size, self.cameras = size, cameras
-        self.encoders = nn.ModuleDict({kind: Encoder(size) for kind in dict.fromkeys(cameras.kinds)})
+        self.size, self.cameras, self.pixels = size, cameras, pixels
+        self.encoders = nn.ModuleDict({kind: Encoder(size, pixels) for kind in dict.fromkeys(cameras.kinds)})
         self.absent = nn.Parameter(torch.zeros(len(cameras), FEATURES))
         self.eyes = cameras.eyes if eye_branch else None
         shapes = len(FACE_INDICES) if self.eyes else EXPRESSION_COUNT
@@ -57,19 +57,19 @@ class Tracker(nn.Module):
         self.encoders.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on CPU
 
     def encoded(self, pictures: Tensor, present: Tensor) -> Tensor:
-        """Features [N, C, 512] of pictures [N, C, S, S], right ones mirrored already; where a camera is not present
-        [N, C], those learned for that."""
+        """Features [N, C, 512] of pictures [N, C, S, S] in counts, right ones mirrored already; where a camera is not
+        present [N, C], those learned for that."""
         count = len(pictures)
         found: list[Tensor] = [self.absent] * len(self.cameras)
         for kind, encoder in self.encoders.items():
             alike = [c for c, own in enumerate(self.cameras.kinds) if own == kind]
-            together = torch.cat([pictures[:, c] for c in alike])[:, None]
+            together = levelled(torch.cat([pictures[:, c] for c in alike]))[:, None]
             for camera, features in zip(alike, encoder(together).split(count), strict=True):
                 found[camera] = features
         return torch.where(present[..., None], torch.stack(found, 1), self.absent)
 
     def forward(self, pictures: Tensor, present: Tensor) -> Out:
-        """pictures [N, C, S, S], brightness normalised and right ones mirrored; present [N, C]."""
+        """pictures [N, C, S, S] in counts, right ones mirrored; present [N, C]."""
         features = self.encoded(pictures, present)
         together = features.flatten(1)
         face = self.face(together)

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from refa_cli.face.branches import EYE_INDICES, FACE_INDICES, WIDEST_GAZE
 from refa_cli.face.shapes import INDEX
 from refa_cli.formats.face import EXPRESSION_COUNT
-from refa_cli.formats.model import FEATURES, Model
+from refa_cli.formats.model import FEATURES, STD_FLOOR, Model
 from refa_cli.formats.spec import F32
 
 OPSET: Final = 17
@@ -86,15 +86,16 @@ class Graph:
             x = self.node("Relu", self.node("Add", inner, beside))
             block += 1
         x = self.node("Relu", self.convolution(x, f"{at}.widen", f"{at}.widen_norm", 1, 0))
-        return self.node("Flatten", self.node("GlobalAveragePool", x))
+        weight, bias = (self.constant(f"{at}.{part}", self.state[f"{at}.{part}"]) for part in
+                        ("weigh.weight", "weigh.bias"))  # fmt: skip
+        return self.node("Flatten", self.node("Conv", x, weight, bias, group=FEATURES))
 
 
 def graph_of(model: Model) -> bytes:
     """The ONNX file of a model."""
     g = Graph(model.state())
     cameras = model.cameras
-    x = g.node("Mul", g.node("Sub", "pictures", g.constant("mean", model.brightness[0])),
-               g.constant("scale", 1 / model.brightness[1]))  # fmt: skip
+    x = _levelled(g, "pictures")
     features = []
     for camera, kind in enumerate(cameras.kinds):
         one = g.node("Gather", x, g.constant(f"camera_{camera}", [camera], np.int64), axis=1)
@@ -126,6 +127,18 @@ def graph_of(model: Model) -> bytes:
     for name, value in told.items():
         g.nodes.append(helper.make_node("Identity", [value], [name]))
     return _serialised(g, model, told)
+
+
+def _levelled(g: Graph, counts: str) -> str:
+    """As `refa_cli.networks.encoder.levelled`."""
+
+    def mean(x: str) -> str:
+        return g.node("ReduceMean", x, axes=[2, 3], keepdims=1)
+
+    roots = g.node("Sqrt", counts)
+    off = g.node("Sub", roots, mean(roots))
+    deviation = g.node("Sqrt", mean(g.node("Mul", off, off)))
+    return g.node("Div", off, g.node("Add", deviation, g.constant("floor", STD_FLOOR)))
 
 
 def _eye(g: Graph, features: str, camera: int, sign: float) -> tuple[str, str]:

@@ -12,7 +12,7 @@ import torch
 
 from refa_cli import app
 from refa_cli.commands.train import work
-from refa_cli.commands.train.plan import plan_of
+from refa_cli.commands.train.plan import Settings, plan_of
 from refa_cli.face.shapes import INDEX
 from refa_cli.formats.cameras import Cameras
 from refa_cli.formats.captures import Captures
@@ -23,7 +23,6 @@ from refa_cli.formats.model import Model
 from refa_cli.networks import loop
 from refa_cli.networks.packing import unpack
 from refa_cli.networks.samples import from_captures
-from refa_cli.networks.training import normalised
 from refa_cli.runtime.inference import Engine
 from tests.networks.made import SIDE, captures, synth
 
@@ -81,7 +80,7 @@ def test_it_learns_what_pictures_tell(data: Path, model: Path, tmp_path: Path) -
 
 def test_the_model_remembers_whom_it_saw(data: Path, model: Path, tmp_path: Path, capsys: Captured) -> None:
     held = Model.read(model)
-    assert held.training_subjects == ("S0001", "S0002", "S0003")
+    assert held.training_subjects == ("P0001", "S0001", "S0002", "S0003")  # P0001 is drawn
     assert held.feature_distance.shape == (5, 3) and (np.diff(held.feature_distance, axis=1) >= 0).all()
     everything = ["predict", str(data / "captures.zarr"), "--model", str(model), "-o", str(tmp_path / "p.zarr")]
     assert app.main([*everything, "--held-out"]) == 1
@@ -119,11 +118,8 @@ def test_without_torch_it_tells_the_same(data: Path, model: Path) -> None:
     present = np.random.default_rng(1).random((6, 5)) < 0.7
     told = Engine(held).run([frames[:, c] for c in range(5)], present)
     mirrored = np.stack([frames[:, c, :, ::-1] if held.mirrored[c] else frames[:, c] for c in range(5)], 1)
-    mean, scale = map(float, held.brightness)
     with torch.no_grad():
-        out = unpack(held)(
-            normalised(torch.from_numpy(mirrored.copy()).float(), (mean, scale)), torch.from_numpy(present)
-        )
+        out = unpack(held)(torch.from_numpy(mirrored.copy()).float(), torch.from_numpy(present))
     np.testing.assert_allclose(told.weights, out.weights.numpy(), atol=1e-5)
     np.testing.assert_allclose(told.gaze, out.gaze.numpy(), atol=1e-5)
     np.testing.assert_allclose(told.features, out.features.numpy(), atol=1e-4)
@@ -138,9 +134,8 @@ def test_other_networks_become_the_same_graphs(data: Path, tmp_path: Path, more:
     frames = np.random.default_rng(0).integers(0, 256, (2, 5, SIDE, SIDE), dtype=np.uint8)
     told = Engine(held).run([frames[:, c] for c in range(5)], np.ones((2, 5), bool))
     mirrored = np.stack([frames[:, c, :, ::-1] if held.mirrored[c] else frames[:, c] for c in range(5)], 1)
-    mean, scale = map(float, held.brightness)
     with torch.no_grad():
-        pictures = normalised(torch.from_numpy(mirrored.copy()).float(), (mean, scale))
+        pictures = torch.from_numpy(mirrored.copy()).float()
         weights = unpack(held)(pictures, torch.ones(2, 5, dtype=torch.bool)).weights
     np.testing.assert_allclose(told.weights, weights.numpy(), atol=1e-5)
 
@@ -152,7 +147,9 @@ def test_killed_and_run_again_it_gives_the_same_weights(
     assert app.main(arguments(data, whole, 60)) == 0
     original = loop.train
 
-    def killed(task: loop.Task, schedule: loop.Schedule, folder: Path, seed: int) -> list[dict[str, object]]:
+    def killed(
+        task: loop.Task, schedule: loop.Schedule, folder: Path, seed: int, machine: object
+    ) -> list[dict[str, object]]:
         original(task, schedule, folder, seed, stopped=lambda step: step == 33)
         raise KeyboardInterrupt
 
@@ -176,10 +173,8 @@ def test_another_recipe_starts_over(data: Path, tmp_path: Path) -> None:
 
 
 def test_subjects_are_split_and_never_frames(data: Path) -> None:
-    choices = {"size": "small", "pixels": 24, "steps": 1, "batch": 4, "rate": 1e-3, "every": 1, "adaptation": True,
-               "eye_branch": True}  # fmt: skip
-    plans = [plan_of(data / "captures.zarr", data / "labels.zarr", None, ["S0002"], 0.34, seed=seed, **choices)
-             for seed in range(6)]  # type: ignore[arg-type]  # fmt: skip
+    plans = [plan_of(data / "captures.zarr", data / "labels.zarr", None, ["S0002"], 0.34, Settings(), seed)
+             for seed in range(6)]  # fmt: skip
     for plan in plans:
         assert not set(plan.train) & set(plan.validation) and "S0002" not in {*plan.train, *plan.validation}
         assert len(plan.validation) == 1 and len(plan.train) == 2
@@ -256,7 +251,7 @@ def test_synthetic_frames_alone_and_captures_without_labels(data: Path, tmp_path
         "--json",
     ]
     assert app.main(alone) == 0
-    assert json.loads(capsys.readouterr().out)[0]["train"] == 0
+    assert json.loads(capsys.readouterr().out)[0]["trained on"] == 1
     adapting = [
         "train",
         str(data / "captures.zarr"),

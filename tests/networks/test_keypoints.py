@@ -38,7 +38,7 @@ def test_moments_of_maps() -> None:
 
 def test_right_cameras_find_the_other_side() -> None:
     torch.manual_seed(0)
-    finder = KeypointFinder("small", Cameras(NAMES, NAMES)).eval()
+    finder = KeypointFinder("small", Cameras(NAMES, NAMES), 32).eval()
     pictures = torch.randn(2, 5, 32, 32)
     pictures[:, 1] = pictures[:, 0]  # the right eye's picture, mirrored, looks like the left one's
     with torch.no_grad():
@@ -67,9 +67,8 @@ def test_it_learns_to_find_what_is_there(tmp_path: Path) -> None:
     assert app.main(["train", "--task", "keypoints", "--synth", str(store), "-o", str(out), *arguments, "--quiet"]) == 0
     model = KeypointModel.read(out)
     assert set(model.training_subjects) == {"P0001", "P0002"}
-    data = keypoints_of(store, Cameras(NAMES, NAMES), SIDE)
-    mean, scale = map(float, model.brightness)
-    place, spread, seen = located(unpack_keypoints(model), data.samples, np.arange(len(data.samples)), (mean, scale))
+    data = keypoints_of(store, Cameras(NAMES, NAMES), SIDE, ("P0001", "P0002"))
+    place, spread, seen = located(unpack_keypoints(model), data.samples, np.arange(len(data.samples)))
     off = np.linalg.norm(place - data.place, axis=-1)
     assert np.median(off[data.seen]) < 1.5 / SIDE
     assert seen[data.seen].mean() > seen[~data.seen].mean() + 0.3

@@ -20,7 +20,7 @@ CAMERAS = Cameras(NAMES, NAMES)
 
 def tracker(**options: bool) -> Tracker:
     torch.manual_seed(0)
-    return Tracker("small", CAMERAS, **options).eval()
+    return Tracker("small", CAMERAS, 32, **options).eval()
 
 
 def pictures(count: int = 3, side: int = 32) -> torch.Tensor:
@@ -84,15 +84,15 @@ def test_what_is_not_present_is_not_looked_at() -> None:
 @pytest.mark.parametrize("roles", [("glabella",), ("eye_left", "mouth_center"), ("other", "other", "mouth_left")])
 def test_any_cameras_will_do(roles: tuple[str, ...]) -> None:
     names = tuple(f"camera{i}" for i in range(len(roles)))
-    net = Tracker("small", Cameras(names, roles)).eval()
+    net = Tracker("small", Cameras(names, roles), 48).eval()
     out = net(torch.randn(2, len(roles), 48, 48), torch.ones(2, len(roles), dtype=torch.bool))
     assert out.weights.shape == (2, 53) and net.eyes is None
 
 
 def test_sizes_of_encoders() -> None:
-    counts = {size: sum(p.numel() for p in Encoder(size).parameters()) for size in ("small", "paper")}
+    counts = {size: sum(p.numel() for p in Encoder(size, 224).parameters()) for size in ("small", "paper")}
     assert 300_000 < counts["small"] < 700_000 and counts["paper"] > 10_000_000
-    assert Encoder("small").eval()(torch.zeros(1, 1, 224, 224)).shape == (1, 512)
+    assert Encoder("small", 224).eval()(torch.zeros(1, 1, 224, 224)).shape == (1, 512)
 
 
 def test_gradients_come_back_reversed() -> None:
