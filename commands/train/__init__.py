@@ -37,7 +37,7 @@ def run(
     pixels: Annotated[int, typer.Option("--pixels", min=16, max=1024, help="Side of the pictures that go in.")] = 224,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Batches to train on.")] = 3000,
     batch: Annotated[int, typer.Option("--batch", min=2, max=4096, help="Moments of a batch.")] = 32,
-    rate: Annotated[float, typer.Option("--rate", min=1e-6, max=0.1, help="Adam's step at the start.")] = 0.001,
+    rate: Annotated[float, typer.Option("--rate", min=1e-6, max=1.0, help="Largest step of the optimizer.")] = 0.03,
     every: Annotated[int, typer.Option("--every", min=1, help="Steps between checkpoints.")] = 250,
     thin: Annotated[int, typer.Option("--thin", min=1, help="Use every so many frames of the captures.")] = 1,
     adaptation: Annotated[

@@ -28,7 +28,7 @@ class Settings:
     pixels: int = 224
     steps: int = 3000
     batch: int = 32
-    rate: float = 0.001
+    rate: float = 0.03
     every: int = 250
     thin: int = 1
     adaptation: bool = True

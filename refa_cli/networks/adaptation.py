@@ -44,9 +44,11 @@ class Discriminator(nn.Module):
 
     def __init__(self, cameras: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(cameras * FEATURES, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1))
+        self.hidden = nn.Linear(cameras * FEATURES, HIDDEN)
+        self.told = nn.Linear(HIDDEN, 1)
 
     def forward(self, features: Tensor, strength: float) -> Tensor:
         """strength: of the reversal."""
-        logit: Tensor = self.layers(reversed_gradient(features.flatten(1), strength))[:, 0]
+        hidden = torch.relu(self.hidden(reversed_gradient(features.flatten(1), strength)))
+        logit: Tensor = self.told(hidden)[:, 0]
         return logit

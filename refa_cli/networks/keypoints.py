@@ -40,8 +40,8 @@ class Finder(nn.Module):
         self.trunk = Trunk(size)
         self.beside = nn.ModuleList([nn.Conv2d(width, DECODER, 1) for width in widths])
         self.smooth = nn.ModuleList([nn.Conv2d(DECODER, DECODER, 3, 1, 1) for _ in widths[:-1]])
-        self.maps = nn.Conv2d(DECODER, len(KEYPOINTS), 1)
-        self.seen = nn.Linear(widths[-1], len(KEYPOINTS))
+        self.told_maps = nn.Conv2d(DECODER, len(KEYPOINTS), 1)
+        self.told_seen = nn.Linear(widths[-1], len(KEYPOINTS))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Maps are logits over their places."""
@@ -50,7 +50,7 @@ class Finder(nn.Module):
         for level in range(len(stages) - 2, -1, -1):
             wide = nn.functional.interpolate(held, size=stages[level].shape[2:], mode="nearest")
             held = torch.relu(self.smooth[level](torch.relu(wide + self.beside[level](stages[level]))))
-        return self.maps(held), self.seen(stages[-1].mean((2, 3)))
+        return self.told_maps(held), self.told_seen(stages[-1].mean((2, 3)))
 
 
 class KeypointFinder(nn.Module):

@@ -1,5 +1,5 @@
-"""The training loop that every network of refa goes through: batches by step, Adam, checkpoints, resuming, several
-processes.
+"""The training loop that every network of refa goes through: batches by step, Muon and Adam, checkpoints, resuming,
+several processes.
 
     train(Task(...), Schedule(steps=3000), folder, seed)
 
@@ -24,11 +24,14 @@ from torch import Tensor, nn
 from refa_cli import console
 from refa_cli.networks import checkpoint
 from refa_cli.networks.machine import Machine
+from refa_cli.networks.muon import Muon
 from refa_cli.workers import seed_of
 
 CHECKPOINT: Final = "checkpoint.npz"
 LOG: Final = "steps.jsonl"
 WARM: Final = 100
+ADAM: Final = 1 / 30
+"""Rate of Adam, which moves what is no matrix and the first and last layers, over that of Muon."""
 
 
 class Task(Protocol):
@@ -48,16 +51,16 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Schedule:
-    """steps; rate: Adam's largest, risen to over the first WARM steps, then falling to nothing along half a cosine;
-    every: steps between checkpoints and validations."""
+    """steps; rate: Muon's largest, and a share of it Adam's; every: steps between checkpoints and validations."""
 
     steps: int
-    rate: float = 1e-3
+    rate: float = 0.03
     every: int = 200
 
-    def rate_at(self, step: int) -> float:
-        """Adam's rate at a step."""
-        return float(self.rate * min(1, (step + 1) / WARM) * 0.5 * (1 + np.cos(np.pi * step / self.steps)))
+    def share_at(self, step: int) -> float:
+        """Of the largest rates at a step: risen to over the first WARM steps, then falling to nothing along half a
+        cosine."""
+        return float(min(1, (step + 1) / WARM) * 0.5 * (1 + np.cos(np.pi * step / self.steps)))
 
 
 def train(
@@ -77,26 +80,29 @@ def train(
     for module in modules.values():
         module.to(device)
     parameters = [p for module in modules.values() for p in module.parameters()]
-    optimizer = torch.optim.Adam(parameters, schedule.rate)
+    optimizers = optimizers_of(modules, schedule.rate)
     first = 0
     if (folder / CHECKPOINT).exists():
-        first = checkpoint.load(folder / CHECKPOINT, modules, optimizer)
+        first = checkpoint.load(folder / CHECKPOINT, modules, optimizers)
+    rates = [(group, group["lr"]) for optimizer in optimizers.values() for group in optimizer.param_groups]
     log = _read_log(folder / LOG, first)
     numbers: dict[str, list[float]] = {}
     started = time.perf_counter()
     for step in console.progress(range(first, schedule.steps), "steps", total=schedule.steps - first, unit="steps"):
-        for settings in optimizer.param_groups:
-            settings["lr"] = schedule.rate_at(step)
+        for settings, largest in rates:
+            settings["lr"] = largest * schedule.share_at(step)
         for module in modules.values():
             module.train()
         rng = np.random.default_rng(seed_of(seed, "step", step, group.rank))
         random = torch.Generator().manual_seed(seed_of(seed, "tensors", step, group.rank))
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             loss, shown = task.loss(step, step / schedule.steps, rng, random)
         loss.backward()  # type: ignore[no-untyped-call]
         group.average_gradients(parameters)
-        optimizer.step()
+        for optimizer in optimizers.values():
+            optimizer.step()
         for name, value in shown.items():
             numbers.setdefault(name, []).append(value)
         if (step + 1) % schedule.every == 0 or step + 1 == schedule.steps:
@@ -105,7 +111,7 @@ def train(
                     **task.validate()}  # fmt: skip
             log.append(line)
             if group.rank == 0:
-                checkpoint.save(folder / CHECKPOINT, modules, optimizer, step + 1)
+                checkpoint.save(folder / CHECKPOINT, modules, optimizers, step + 1)
                 (folder / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in log), "utf-8")
             speed = (step + 1 - first) / (time.perf_counter() - started)
             console.note(", ".join(f"{name} {value:.4g}" for name, value in line.items()) + f", {speed:.2f} steps/s")
@@ -113,6 +119,22 @@ def train(
         if stopped(step):
             break
     return log
+
+
+def optimizers_of(modules: Mapping[str, nn.Module], rate: float) -> dict[str, torch.optim.Optimizer]:
+    """Muon for the matrices between the first layer and the last, Adam for all else. Layers whose results nobody works
+    on any further are those named told."""
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for module in modules.values():
+        for name, layer in module.named_modules():
+            inner = isinstance(layer, nn.Linear) or (
+                isinstance(layer, nn.Conv2d) and layer.groups == 1 and layer.in_channels > 1
+            )
+            last = name.rpartition(".")[2].startswith("told")
+            for kind, parameter in layer.named_parameters(recurse=False):
+                (matrices if inner and not last and kind == "weight" else others).append(parameter)
+    return {"muon": Muon(matrices, rate), "adam": torch.optim.Adam(others, rate * ADAM)}
 
 
 def _read_log(path: Path, step: int) -> list[dict[str, Any]]:

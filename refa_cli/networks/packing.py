@@ -59,7 +59,7 @@ def network_fields(network: Tracker | KeypointFinder, subjects: tuple[str, ...])
 
 def unpack(model: Model) -> Tracker:
     """The tracker, ready to tell. Raises DataError where tensors do not fit its cameras and size."""
-    tracker = Tracker(model.size, model.cameras, int(model.pixels[0]), eye_branch="eye.0.weight" in model.state())
+    tracker = Tracker(model.size, model.cameras, int(model.pixels[0]), eye_branch="eye.told.weight" in model.state())
     _fill(tracker, model)
     return tracker
 

@@ -34,6 +34,20 @@ class Out(NamedTuple):
     features: Tensor  # [N, C, 512]
 
 
+class Head(nn.Module):
+    """From features to what is told, over one hidden layer."""
+
+    def __init__(self, inside: int, hidden: int, told: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(inside, hidden)
+        self.told = nn.Linear(hidden, told)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, inside] -> [N, told]."""
+        told: Tensor = self.told(torch.relu(self.hidden(x)))
+        return told
+
+
 class Tracker(nn.Module):
     """Pictures of all cameras to what the face does. size: of the encoders; pixels: of a picture's side;
     eye_branch: see above; False, for comparison, takes all shapes from all features."""
@@ -47,13 +61,10 @@ class Tracker(nn.Module):
         shapes = len(FACE_INDICES) if self.eyes else EXPRESSION_COUNT
         told = shapes if self.eyes else shapes + 4
         inside = FEATURES * len(cameras)
-        self.face = nn.Sequential(nn.Linear(inside, FACE_HIDDEN), nn.ReLU(), nn.Linear(FACE_HIDDEN, told))
+        self.face = Head(inside, FACE_HIDDEN, told)
         if self.eyes:
-            self.eye = nn.Sequential(
-                nn.Linear(FEATURES, EYE_HIDDEN), nn.ReLU(), nn.Linear(EYE_HIDDEN, len(EYE_SHAPES) + 2)
-            )
-        regions = len(CONFIDENCE_REGIONS)
-        self.doubt = nn.Sequential(nn.Linear(inside, SPREAD_HIDDEN), nn.ReLU(), nn.Linear(SPREAD_HIDDEN, regions))
+            self.eye = Head(FEATURES, EYE_HIDDEN, len(EYE_SHAPES) + 2)
+        self.doubt = Head(inside, SPREAD_HIDDEN, len(CONFIDENCE_REGIONS))
         self.encoders.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster on CPU
 
     def encoded(self, pictures: Tensor, present: Tensor) -> Tensor:

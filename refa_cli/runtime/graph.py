@@ -68,7 +68,7 @@ class Graph:
 
     def layers(self, x: str, name: str) -> str:
         """Two fully connected layers."""
-        return self.linear(self.node("Relu", self.linear(x, f"{name}.0")), f"{name}.2")
+        return self.linear(self.node("Relu", self.linear(x, f"{name}.hidden")), f"{name}.told")
 
     def encoder(self, x: str, kind: str) -> str:
         """Features [N, 512] of pictures [N, 1, S, S]."""
@@ -105,7 +105,7 @@ def graph_of(model: Model) -> bytes:
     held = g.node("Where", here, stacked, g.constant("absent", g.state["absent"][None]))
     together = g.node("Flatten", held)
     face = g.layers(together, "face")
-    if "eye.0.weight" in g.state:
+    if "eye.told.weight" in g.state:
         eyes = [
             _eye(g, held, cameras.roles.index(role), sign) for role, sign in (("eye_left", 1.0), ("eye_right", -1.0))
         ]
