@@ -26,7 +26,7 @@ from refa_cli.scores.curves import Curves
 from refa_cli.scores.errors import surface_errors
 from refa_cli.scores.scoring import GAMING, SCORES
 
-TRAIN, TEST, PIXELS, STEPS, BATCH = 8, 12, 96, 2000, 32
+TRAIN, TEST, PIXELS, STEPS, BATCH = 8, 12, 96, 1500, 32
 TESTED = [f"S{i + 1:04d}" for i in range(TRAIN, TRAIN + TEST)]
 TRAINED = [f"S{i + 1:04d}" for i in range(TRAIN)]
 VARIANTS = {
@@ -53,7 +53,7 @@ def prepare(out: Path) -> None:
         session = ["--people", str(TRAIN + TEST), "--pace", "0.35", "--rate", "10", "--seconds", "8", "--seed", "21"]
         refa("simulate", "--sessions", "--cameras", "embedded", *session, *common, str(out / "people"))
     if not (out / "synth.zarr").exists():
-        refa("synth", "--identities", "30", "--frames", "100", "--seed", "22", *common, str(out / "synth.zarr"))
+        refa("synth", "--identities", "400", "--frames", "20", "--seed", "22", *common, str(out / "synth.zarr"))
 
 
 def trained(out: Path, variant: str, seed: int) -> Path:
