@@ -100,9 +100,7 @@ def performed(rig: Rig, face: FaceModel, expression: str) -> Float:
 
 def keypoints(vertices: Float, face: FaceModel) -> Float:
     """[100, 3]."""
-    corners = vertices[face.triangles[face.keypoint_triangles]]
-    points: Float = np.einsum("kc,kci->ki", face.keypoint_barycentric.astype(np.float64), corners)
-    return points
+    return face.keypoints_on(vertices)
 
 
 def neutral_errors(judge: Judge, held_out: list[int]) -> dict[str, float]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from refa_cli.formats.npz import NpzArtifact
-from refa_cli.formats.spec import B1, F32, I32, U8, array, text
+from refa_cli.formats.spec import B1, F32, F64, I32, U8, array, text
 
 MATERIALS = ("skin", "lips", "sclera", "iris", "pupil", "teeth", "tongue", "gum")
 REGIONS = (
@@ -70,6 +71,11 @@ class FaceModel(NpzArtifact):
     mirror: I32 = array(
         "V", dtype="int32", index_into="V", allow_none=True, doc="the vertex on the other side; -1: none"
     )
+
+    def keypoints_on(self, vertices: NDArray[np.floating]) -> F64:
+        """Keypoints [..., K, 3] of heads [..., V, 3] of this topology, in their frame."""
+        corners = vertices[..., self.triangles[self.keypoint_triangles], :].astype(np.float64)
+        return np.asarray(np.einsum("...kci,kc->...ki", corners, self.keypoint_barycentric.astype(np.float64)))
 
     def check(self) -> None:
         """Sizes like a head's, eyes where the frame says, lacking shapes empty, mirror an involution."""

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from refa_cli.formats.headset import DISTORTION_COUNT, LARGEST_SIDE, LENS_MODELS, ROLES
 from refa_cli.formats.spec import F32, I32, U8, Checked, array, names, text
+
+
+def padded(pictures: Sequence[U8], shape: tuple[int, ...]) -> U8:
+    """Pictures of several sizes in one array [C, H, W], each in the upper left corner, black beside it."""
+    out = np.zeros(shape, np.uint8)
+    for i, picture in enumerate(pictures):
+        out[i, : picture.shape[0], : picture.shape[1]] = picture
+    return out
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

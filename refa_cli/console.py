@@ -10,7 +10,7 @@ import json
 import math
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, TypeVar
@@ -66,14 +66,21 @@ def _say(message: str) -> None:
         print(message, file=sys.stderr, flush=True)
 
 
-def progress(items: Iterable[T], label: str, *, total: int | None = None, unit: str = "") -> Iterator[T]:
-    """Yield the items; on a terminal, without --quiet, draw a bar once that has taken a second."""
+def progress(
+    items: Iterable[T], label: str, *, total: int | None = None, unit: str = "", told: Callable[[], str] | None = None
+) -> Iterator[T]:
+    """Yield the items; on a terminal, without --quiet, draw a bar once that has taken a second, with what `told` says
+    after it."""
     if settings.quiet or not sys.stderr.isatty():
         yield from items
         return
     from tqdm import tqdm
 
-    yield from tqdm(items, desc=label, total=total, unit=f" {unit}", delay=1.0, leave=False, file=sys.stderr)
+    bar = tqdm(items, desc=label, total=total, unit=f" {unit}", delay=1.0, leave=False, file=sys.stderr)
+    for item in bar:
+        yield item
+        if told is not None:
+            bar.set_postfix_str(told(), refresh=False)
 
 
 def emit(document: Any) -> None:

@@ -41,6 +41,11 @@ Scheduler = Annotated[str | None, typer.Option("--scheduler", help="Dask schedul
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device", help="Where networks and renders run.")]
 
 
+def names(text: str) -> list[str]:
+    """Names parted by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def group() -> typer.Typer:
     """An empty Typer in refa's style (plain help, one-sentence errors); a module with subcommands calls it `app`."""
     return typer.Typer(

@@ -62,10 +62,10 @@ def test_progress_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch:
     assert list(console.progress(range(3), "quick")) == [0, 1, 2]
     assert "quick" not in capsys.readouterr().err, "no bar for what is over within a second"
     as_terminal(sys.stderr, monkeypatch)
-    for item in console.progress(range(2), "slow"):
-        time.sleep(1.1 if item == 0 else 0)
+    for item in console.progress(range(3), "slow", told=lambda: "loss 0.5"):
+        time.sleep(1.1 if item < 2 else 0)
     out, err = capsys.readouterr()
-    assert out == "" and "slow" in err
+    assert out == "" and "slow" in err and "loss 0.5" in err
     console.settings.quiet = True
     as_terminal(sys.stderr, monkeypatch)
     for item in console.progress(range(2), "slow"):

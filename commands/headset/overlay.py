@@ -9,14 +9,13 @@ from refa_cli.formats.headset import Headset
 from refa_cli.formats.spec import F64, U8
 from refa_cli.headset.parts import lens_of, triangles_of
 from refa_cli.render.preview import MATERIAL_COLORS, preview_through
-from refa_cli.render.rasterize import camera_points, see
+from refa_cli.render.rasterize import camera_points, in_sight, see
 from refa_cli.render.sheets import contact_sheet, draw_points, shrunk
 
 PART_COLOR = (0.22, 0.23, 0.25)  # sRGB 0..1
 BLIND = 0.35  # brightness of pixels that the headset declares invalid
 COLUMNS = 5
 LARGEST = 256  # pixels of a picture's longer side; larger ones are halved, or more
-HIDDEN = 0.0015  # metres that a keypoint may lie behind what its pixel sees
 
 
 def draw_overlay(headset: Headset, face: FaceModel) -> U8:
@@ -28,8 +27,7 @@ def draw_overlay(headset: Headset, face: FaceModel) -> U8:
     colors = np.concatenate(
         [MATERIAL_COLORS[face.material], np.tile(np.array(PART_COLOR, np.float32), (len(parts), 1))]
     )
-    corners = face.triangles[face.keypoint_triangles]
-    keypoints = np.einsum("kci,kc->ki", head[corners], face.keypoint_barycentric.astype(np.float64))
+    keypoints = face.keypoints_on(head)
     pictures = []
     for i in range(len(headset.camera_names)):
         pictures.append(_seen(headset, i, points, triangles, colors, keypoints))
@@ -47,9 +45,6 @@ def _seen(headset: Headset, camera: int, points: F64, triangles: np.ndarray, col
     marks = camera_points(keypoints, pose)
     marks = marks[marks[:, 2] > 0]
     pixels = lens.project(marks)
-    depth = see(at, triangles, lens).depth
-    inside = (pixels >= 0).all(1) & (pixels < [width, height]).all(1)
-    column, row = np.floor(pixels[inside]).astype(int).T
-    shown = pixels[inside][marks[inside, 2] < depth[row, column] + HIDDEN]
+    shown = pixels[in_sight(pixels, marks[:, 2], see(at, triangles, lens).depth)]
     small = shrunk(picture, LARGEST)
     return draw_points(small, shown * small.shape[1] / (width // small.shape[1] * small.shape[1]))

@@ -117,8 +117,7 @@ def shown(geometry: Geometry, face: FaceModel, sites: Sites, weights: NDArray[np
         aside /= np.linalg.norm(aside)
         axes[i] = aside, np.cross(normal, aside), normal
         maps[i] = see((around_ - point) @ axes[i].T, blockers, lens, near=NEAR).depth
-    keypoints = np.einsum("kci,kc->ki", vertices[face.triangles[face.keypoint_triangles]],
-                          face.keypoint_barycentric.astype(np.float64))  # fmt: skip
+    keypoints = face.keypoints_on(vertices)
     return Shown(points.astype(np.float32), normals.astype(np.float32), maps, axes.astype(np.float32), focal,
                  keypoints.astype(np.float32))  # fmt: skip
 

@@ -37,10 +37,10 @@ def run(
     whether any camera delivered, and the segments of the captures: all that `refa metrics` needs. The head's pose is
     not predicted and stands as the identity. Killed and run again it goes on.
     """
-    from refa_cli.commands.predict.work import names, plan_of, predict
+    from refa_cli.commands.predict.work import plan_of, predict
     from refa_cli.outputs import Output
 
-    plan = plan_of(captures, [model, *(ensemble or [])], held_out, names(only), features)
+    plan = plan_of(captures, [model, *(ensemble or [])], held_out, options.names(only), features)
     Output(output, plan.recipe, overwrite=overwrite, directory=True)
     if not dry_run:
         predict(output, plan, overwrite=overwrite, workers=workers, scheduler=scheduler)

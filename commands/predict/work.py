@@ -50,11 +50,6 @@ class Job:
     recording: str
 
 
-def names(text: str) -> list[str]:
-    """Names parted by commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
 def plan_of(
     captures: Path, models: Sequence[Path], held_out: bool, only: Sequence[str] = (), features: Path | None = None
 ) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 
+from refa_cli import options
 from refa_cli.face.prompts import PROMPTS
 from refa_cli.formats.errors import UsageError
 
@@ -25,7 +26,7 @@ def expressions(text: str) -> tuple[str, ...]:
     known = [prompt.id for prompt in PROMPTS]
     if text == "all":
         return tuple(known)
-    wanted = [name.strip() for name in text.split(",") if name.strip()]
+    wanted = options.names(text)
     for name in wanted:
         if name not in known:
             near = get_close_matches(name, known)

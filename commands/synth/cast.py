@@ -14,7 +14,7 @@ from refa_cli.face.evaluate import Geometry
 from refa_cli.formats.headset import Headset
 from refa_cli.formats.rig import Rig
 from refa_cli.formats.spec import B1
-from refa_cli.headset.parts import at_ipd, cameras_with
+from refa_cli.headset.parts import IPD_RANGE, at_ipd, cameras_with
 from refa_cli.render.appearance import draw_appearance
 from refa_cli.render.glasses import draw_glasses
 from refa_cli.render.scene import Actor
@@ -24,7 +24,6 @@ from refa_cli.workers import seed_of
 KEPT: Final = 5
 """Frames that one appearance is kept for."""
 IDENTITY_LIMIT: Final = 2.0
-IPD: Final = (0.058, 0.072)
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def cast(plan: Plan, subject: str) -> Cast:
         drawn = np.clip(rng.standard_normal(len(face.identity_basis)), -IDENTITY_LIMIT, IDENTITY_LIMIT)
         geometry = Geometry.of_face(face, drawn)
     apart = float(np.linalg.norm(geometry.eye_centers[0] - geometry.eye_centers[1]))
-    headset = at_ipd(plan.headset(), float(np.clip(apart, *IPD)))
+    headset = at_ipd(plan.headset(), float(np.clip(apart, *IPD_RANGE)))
     still = np.asarray(~geometry.expressions.any(axis=(1, 2)), np.bool_)
     return Cast(geometry, headset, Views.of(headset, cameras_with(headset, embedded=True)), still)
 

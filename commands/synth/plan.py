@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from refa_cli.formats.face import FaceModel
 from refa_cli.formats.headset import Headset
 from refa_cli.formats.labels import Labels
 from refa_cli.formats.rig import Rig
-from refa_cli.headset.default import load_headset
-from refa_cli.headset.parts import cameras_with, resized
+from refa_cli.headset.default import load_headset, sized_headset
+from refa_cli.headset.parts import cameras_with
 from refa_cli.outputs import Recipe
 
 
@@ -43,7 +42,7 @@ class Plan:
 
     def headset(self) -> Headset:
         """The headset, with pictures of the size wanted."""
-        return _headset(self.device, self.pixels)
+        return sized_headset(self.device, self.pixels)
 
     def rig_of(self, subject: str) -> Path | None:
         """The rig of a subject, None for a sampled identity."""
@@ -94,9 +93,3 @@ def plan_of(
 def _needs_keypoints(face: Path | None, model: FaceModel) -> None:
     if not len(model.keypoint_triangles):
         raise DataError(face or "face", "keypoint_triangles", "100 keypoints", "none", "place them with `refa face`")
-
-
-@lru_cache(maxsize=2)
-def _headset(path: Path | None, pixels: int) -> Headset:
-    held = load_headset(path)
-    return resized(held, pixels) if pixels else held

@@ -11,11 +11,12 @@ from refa_cli.commands.synth.cast import KEPT, actor, cast
 from refa_cli.commands.synth.motion import moment
 from refa_cli.commands.synth.plan import Plan
 from refa_cli.formats.headset import Headset
+from refa_cli.formats.recorded import padded
 from refa_cli.formats.spec import B1, F32, F64, U8
 from refa_cli.headset.donning import pushed, random_slip
 from refa_cli.headset.parts import lens_of
 from refa_cli.render.infrared import Lights, Picture, Surfaces
-from refa_cli.render.rasterize import NEAR
+from refa_cli.render.rasterize import NEAR, in_sight
 from refa_cli.render.scene import Actor, assemble
 from refa_cli.render.sensor import Sensor, gain_for
 from refa_cli.workers import seed_of
@@ -25,8 +26,6 @@ DONNING: Final = 1.3
 LED_POWER, EXPOSURE = 0.2, 0.25
 """Standard deviations of the logarithm of each light's power and of each camera's exposure."""
 BLUR, READ_NOISE = (0.3, 0.68), (6.0, 22.0)
-HIDDEN: Final = 0.0015
-"""Metres that a keypoint may lie behind what its pixel sees."""
 FARTHEST: Final = 9e4
 
 
@@ -93,22 +92,16 @@ def keypoints_seen(points: F64, headset: Headset, cameras: tuple[int, ...], pict
         pixels = lens_of(headset, camera).project(placed[ahead])
         at[i, ahead] = np.clip(pixels, -FARTHEST, FARTHEST)
         height, width = picture.depth.shape
-        inside = ((pixels >= 0) & (pixels < [width, height])).all(1)
-        column, row = np.floor(pixels[inside]).astype(int).T
-        inside_points = ahead[inside]
-        clear = placed[inside_points, 2] < picture.depth[row, column] + HIDDEN
-        seen[i, inside_points] = clear & headset.camera_valid[camera, row, column]
+        seen[i, ahead] = in_sight(
+            pixels, placed[ahead, 2], picture.depth, headset.camera_valid[camera, :height, :width]
+        )
     return at.astype(np.float32), seen
 
 
 def stacked(rendered: list[Rendered], shape: tuple[int, ...]) -> dict[str, Any]:
     """The rows of a block; shape [C, H, W] of its frames."""
-    frames = np.zeros((len(rendered), *shape), np.uint8)
-    for row, one in enumerate(rendered):
-        for camera, picture in enumerate(one.pictures):
-            frames[row, camera, : picture.shape[0], : picture.shape[1]] = picture
     return {
-        "frames": frames,
+        "frames": np.stack([padded(one.pictures, shape) for one in rendered]),
         "expressions": np.stack([one.expressions for one in rendered]).astype(np.float32),
         "gaze": np.stack([one.gaze for one in rendered]).astype(np.float32),
         "headset_from_head": np.stack([one.headset_from_head for one in rendered]).astype(np.float32),

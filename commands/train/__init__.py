@@ -76,8 +76,7 @@ def run(
         task=task, size=size, pixels=pixels, steps=steps, batch=batch, rate=rate, every=every, thin=thin,
         adaptation=adaptation, eye_branch=eye_branch,
     )  # fmt: skip
-    held = [name.strip() for name in held_out.split(",") if name.strip()]
-    plan = plan_of(captures, labels, synth, held, validation, settings, seed)
+    plan = plan_of(captures, labels, synth, options.names(held_out), validation, settings, seed)
     Output(output, plan.recipe(), overwrite=overwrite)
     rows = [{"trained on": len(plan.train), "watched by": len(plan.validation), "cameras": len(plan.cameras),
              "size": size, "pixels": pixels, "steps": steps, "model": output}]  # fmt: skip
@@ -85,6 +84,7 @@ def run(
         console.table(rows)
         return
     machine = Machine.of(device, threads)
+    console.settings.quiet = console.settings.quiet or machine.group.rank > 0
     log = train_network(output, plan, machine, overwrite=overwrite)
     machine.group.leave()
     if machine.group.rank:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -32,6 +32,10 @@ def cameras_with(headset: Headset, *, role: str | None = None, embedded: bool | 
         if (role is None or ROLES[int(headset.camera_role[i])] == role)
         and (embedded is None or bool(headset.camera_embedded[i]) == embedded)
     ]
+
+
+IPD_RANGE: Final = (0.058, 0.072)
+"""Metres between the lenses, as far as those of usual headsets move."""
 
 
 def at_ipd(headset: Headset, ipd: float) -> Headset:

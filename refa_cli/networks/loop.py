@@ -35,7 +35,9 @@ ADAM: Final = 1 / 30
 
 
 class Task(Protocol):
-    """What is trained, and how a step's loss comes about."""
+    """What is trained, and how a step's loss comes about. batch: samples of a step of this process."""
+
+    batch: int
 
     def modules(self) -> Mapping[str, nn.Module]:
         """Everything with parameters, by name."""
@@ -86,9 +88,9 @@ def train(
         first = checkpoint.load(folder / CHECKPOINT, modules, optimizers)
     rates = [(group, group["lr"]) for optimizer in optimizers.values() for group in optimizer.param_groups]
     log = _read_log(folder / LOG, first)
-    numbers: dict[str, list[float]] = {}
-    started = time.perf_counter()
-    for step in console.progress(range(first, schedule.steps), "steps", total=schedule.steps - first, unit="steps"):
+    meter = Meter(task.batch * group.size)
+    steps = range(first, schedule.steps)
+    for step in console.progress(steps, "training", total=len(steps), unit="steps", told=meter.told):
         for settings, largest in rates:
             settings["lr"] = largest * schedule.share_at(step)
         for module in modules.values():
@@ -103,22 +105,45 @@ def train(
         group.average_gradients(parameters)
         for optimizer in optimizers.values():
             optimizer.step()
-        for name, value in shown.items():
-            numbers.setdefault(name, []).append(value)
+        meter.add(float(loss.detach()), shown)
         if (step + 1) % schedule.every == 0 or step + 1 == schedule.steps:
             group.average_buffers(modules.values())
-            line = {"step": step + 1, **{name: float(np.mean(values)) for name, values in numbers.items()},
-                    **task.validate()}  # fmt: skip
+            line = {"step": step + 1, **meter.means(), **task.validate()}
             log.append(line)
             if group.rank == 0:
                 checkpoint.save(folder / CHECKPOINT, modules, optimizers, step + 1)
                 (folder / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in log), "utf-8")
-            speed = (step + 1 - first) / (time.perf_counter() - started)
-            console.note(", ".join(f"{name} {value:.4g}" for name, value in line.items()) + f", {speed:.2f} steps/s")
-            numbers = {}
+            console.note(", ".join(f"{name} {value:.4g}" for name, value in line.items()) + f"; {meter.told()}")
         if stopped(step):
             break
     return log
+
+
+class Meter:
+    """What the steps since the last checkpoint showed, and how many samples a second they went through."""
+
+    def __init__(self, samples: int) -> None:
+        self._samples, self._steps, self._started = samples, 0, time.perf_counter()
+        self._recent = 0.0
+        self._numbers: dict[str, list[float]] = {}
+
+    def add(self, loss: float, shown: Mapping[str, float]) -> None:
+        """A step's loss and numbers."""
+        self._recent = 0.95 * self._recent + 0.05 * loss if self._steps else loss
+        self._steps += 1
+        for name, value in shown.items():
+            self._numbers.setdefault(name, []).append(value)
+
+    def told(self) -> str:
+        """A few words for people who wait."""
+        speed = self._steps * self._samples / (time.perf_counter() - self._started)
+        return f"loss {self._recent:.4f}, {speed:.0f} samples/s"
+
+    def means(self) -> dict[str, float]:
+        """Of each number since this was asked last."""
+        found = {name: float(np.mean(values)) for name, values in self._numbers.items()}
+        self._numbers = {}
+        return found
 
 
 def optimizers_of(modules: Mapping[str, nn.Module], rate: float) -> dict[str, torch.optim.Optimizer]:

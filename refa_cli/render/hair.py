@@ -72,7 +72,7 @@ class Hair:
 def brows(face: FaceModel, rng: np.random.Generator, count: int = 420, length: float = 0.007) -> Hair:
     """Two brows of `count` strands each, between the keypoints of their upper and lower border."""
     mean = face.mean.astype(np.float64)
-    points = _keypoints(face)
+    points = face.keypoints_on(face.mean)
     strands = []
     for side, sign in (("l", 1.0), ("r", -1.0)):
         upper = points[[INDEX[f"brow_upper_{i}_{side}"] for i in (1, 2, 3, 4, 5)]]
@@ -121,7 +121,7 @@ def beard(
 
     Raises ValueError for other parts.
     """
-    mean, points = face.mean.astype(np.float64), _keypoints(face)
+    mean, points = face.mean.astype(np.float64), face.keypoints_on(face.mean)
     nose, mouth, chin = (points[INDEX[name], 1] for name in ("nose_base", "lip_lower_outer_middle", "chin"))
     corner = abs(points[INDEX["mouth_corner_l"], 0])
     centers = mean[face.triangles].mean(1)
@@ -151,12 +151,6 @@ def beard(
 
 def _none(face: FaceModel) -> Hair:
     return Hair(np.zeros(0, np.int64), np.zeros((0, 3)), np.zeros((0, JOINTS, 3)), np.zeros(0), face.triangles)
-
-
-def _keypoints(face: FaceModel) -> F64:
-    corners = face.mean[face.triangles[face.keypoint_triangles]].astype(np.float64)
-    points: F64 = np.einsum("kci,kc->ki", corners, face.keypoint_barycentric.astype(np.float64))
-    return points
 
 
 def _between(upper: F64, lower: F64, along: F64, across: F64) -> F64:

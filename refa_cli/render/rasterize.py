@@ -22,6 +22,8 @@ from refa_cli.formats.spec import F32, F64, I32
 from refa_cli.headset.lenses import Lens
 
 NEAR = 1e-3
+HIDDEN = 0.0015
+"""Metres that a point may lie behind what its pixel sees and still count as seen."""
 
 
 class Raster(NamedTuple):
@@ -79,6 +81,21 @@ def see(
     ids, barycentric, depth = _drawn(points, triangles, lens, near, cull, dtype, onto)
     depth[ids < 0] = 0
     return Raster(ids, barycentric, depth.astype(dtype))
+
+
+def in_sight(
+    pixels: F64,  # [K, 2]
+    distances: F64,  # [K] metres, along the optical axis
+    depth: NDArray[np.floating],  # [H, W] metres, of what is seen there
+    valid: NDArray[np.bool_] | None = None,  # [H, W]: where a picture can see anything
+) -> NDArray[np.bool_]:
+    """[K]: whether points at these pixels are inside the picture and not behind what is seen there."""
+    height, width = depth.shape
+    seen: NDArray[np.bool_] = np.all((pixels >= 0) & (pixels < [width, height]), axis=1)
+    column, row = np.floor(pixels[seen]).astype(int).T
+    clear = distances[seen] < depth[row, column] + HIDDEN
+    seen[seen] = clear if valid is None else clear & valid[row, column]
+    return seen
 
 
 def _drawn(

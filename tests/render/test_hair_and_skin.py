@@ -51,8 +51,7 @@ def test_hair_goes_along_with_the_face() -> None:
 def test_brows_lie_between_their_borders_on_both_sides() -> None:
     hair = brows(FACE, rng(), count=300)
     roots = np.einsum("sc,sci->si", hair.barycentric, MEAN[FACE.triangles[hair.triangle]])
-    corners = MEAN[FACE.triangles[FACE.keypoint_triangles]]
-    points = np.einsum("kci,kc->ki", corners, FACE.keypoint_barycentric.astype(np.float64))
+    points = FACE.keypoints_on(MEAN)
     low = points[[KEYPOINT["brow_lower_2_l"], KEYPOINT["brow_lower_2_r"]], 1].min()
     high = points[[KEYPOINT["brow_upper_3_l"], KEYPOINT["brow_upper_3_r"]], 1].max()
     assert (roots[:300, 0] > 0).mean() > 0.99 and (roots[300:, 0] < 0).mean() > 0.99

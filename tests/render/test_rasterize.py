@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from refa_cli.render.cameras import around
-from refa_cli.render.rasterize import Raster, interpolate, rasterize
+from refa_cli.render.rasterize import Raster, in_sight, interpolate, rasterize
 
 PINHOLE = (60.0, 55.0, 31.0, 24.5)
 SIZE = (48, 64)
@@ -148,3 +148,14 @@ def test_a_face_like_view_is_fast() -> None:
         rasterize(vertices, triangles, view.intrinsics, view.size, camera_from_world=view.camera_from_head)
         times.append(time.perf_counter() - start)
     assert min(times[1:]) < 0.05  # about 0.006 s on an idle core; generous for a busy one
+
+
+def test_points_are_in_sight_unless_something_is_before_them() -> None:
+    depth = np.full((4, 6), 0.05)
+    depth[2, 3] = 0.02
+    pixels = np.array([[0.5, 0.5], [3.5, 2.5], [3.5, 2.5], [-0.1, 1.0], [5.9, 3.9], [6.1, 1.0], [1.0, 4.0]])
+    distances = np.array([0.051, 0.021, 0.03, 0.04, 0.0, 0.04, 0.04])
+    assert list(in_sight(pixels, distances, depth)) == [True, True, False, False, True, False, False]
+    valid = np.ones((4, 6), bool)
+    valid[0, 0] = False
+    assert list(in_sight(pixels, distances, depth, valid)) == [False, True, False, False, True, False, False]

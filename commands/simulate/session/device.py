@@ -16,12 +16,12 @@ from scipy.spatial.transform import Rotation
 from refa_cli.commands.simulate.person import Person
 from refa_cli.formats.headset import Headset
 from refa_cli.formats.spec import F32
-from refa_cli.headset.parts import at_ipd
+from refa_cli.headset.parts import IPD_RANGE, at_ipd
 
 FOCAL, CENTER, PLACE, TURN = 0.005, 0.8, 0.00015, float(np.radians(0.3))
 """Standard deviations of focal length (share), optical centre (pixels of 400), camera's place (m) and direction."""
 LED_POWER, LED_TURN = 0.15, float(np.radians(3.0))
-IPD_STEP, IPD_RANGE = 0.0005, (0.058, 0.072)
+IPD_STEP = 0.0005
 DIRTY, MOIST = 0.35, 0.3
 """Chances of a camera with smears or moisture on its window."""
 EXPOSURE_SECONDS: Final = 0.004

@@ -19,7 +19,7 @@ from refa_cli.formats.blocks import Blocks
 from refa_cli.formats.captures import Captures
 from refa_cli.formats.dataset import SubjectWriter, finish_dataset
 from refa_cli.formats.labels import Labels
-from refa_cli.formats.spec import U8
+from refa_cli.formats.recorded import padded
 from refa_cli.outputs import Recipe
 from refa_cli.workers import fan_out
 
@@ -80,8 +80,8 @@ def film_block(job: Job) -> None:
         return
     split = film.subject.embedded
     pictures = [film.pictures(row) for row in blocks.rows(job.block)]
-    frames = [_stacked(row[:split], blocks.layouts["frames"].shape[1:]) for row in pictures]
-    others = [_stacked(row[split:], blocks.layouts["other_frames"].shape[1:]) for row in pictures]
+    frames = [padded(row[:split], blocks.layouts["frames"].shape[1:]) for row in pictures]
+    others = [padded(row[split:], blocks.layouts["other_frames"].shape[1:]) for row in pictures]
     blocks.write(job.block, {"frames": np.stack(frames), "other_frames": np.stack(others)})
 
 
@@ -139,14 +139,6 @@ def _finished(job: Job) -> SubjectWriter:
 
 def _largest(sizes: list[tuple[int, int]]) -> tuple[int, int]:
     return max((h for h, _ in sizes), default=0), max((w for _, w in sizes), default=0)
-
-
-def _stacked(pictures: list[U8], shape: tuple[int, ...]) -> U8:
-    """Pictures of several sizes in one array [C, H, W]."""
-    out = np.zeros(shape, np.uint8)
-    for i, picture in enumerate(pictures):
-        out[i, : picture.shape[0], : picture.shape[1]] = picture
-    return out
 
 
 def _name(job: Job) -> str:

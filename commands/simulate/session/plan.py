@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from refa_cli import options
 from refa_cli.commands.simulate.session.script import RECORDINGS
 from refa_cli.face.default import load_face
 from refa_cli.formats.dataset import Dataset
 from refa_cli.formats.errors import DataError, UsageError
 from refa_cli.formats.headset import Headset
 from refa_cli.formats.labels import Labels
-from refa_cli.headset.default import load_headset
-from refa_cli.headset.parts import cameras_with, resized
+from refa_cli.headset.default import load_headset, sized_headset
+from refa_cli.headset.parts import cameras_with
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Plan:
 
     def headset(self) -> Headset:
         """The headset as calibrated, with pictures of the size wanted."""
-        return _headset(self.device, self.pixels)
+        return sized_headset(self.device, self.pixels)
 
     def recordings_of(self, person: int) -> list[str]:
         """The recordings of the person of that number, each with one take of those given."""
@@ -84,16 +84,10 @@ def recordings(text: str, takes: bool) -> list[str]:
     if text == "all":
         return [*RECORDINGS, *(["takes"] if takes else [])]
     known = [*RECORDINGS, "takes"]
-    wanted = [name.strip() for name in text.split(",") if name.strip()]
+    wanted = options.names(text)
     for name in wanted:
         if name not in known:
             raise UsageError(f"--recordings: {name!r} is none of {', '.join(known)}.")
     if not wanted:
         raise UsageError("--recordings names no recording.")
     return [name for name in known if name in wanted]
-
-
-@lru_cache(maxsize=2)
-def _headset(path: Path | None, pixels: int) -> Headset:
-    held = load_headset(path)
-    return resized(held, pixels) if pixels else held
