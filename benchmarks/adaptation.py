@@ -131,7 +131,7 @@ def main() -> None:
     draw(spaces, FOLDER / "adaptation.png")
     page = f"""# Adaptation, and the eyes' own branch
 
-`make -C benchmarks adaptation`: the people, frames and trainings of tracker.md ({STEPS} steps, {seeds} seeds),
+`make -C benchmarks adaptation SEEDS={seeds}`: the people, frames and trainings of tracker.md ({STEPS} steps),
 {date.today()}. Differences are paired by the {len(TESTED)} people that nobody trained on, after the mean over seeds,
 with 95 % intervals over people (bootstrap).
 
