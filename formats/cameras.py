@@ -54,14 +54,14 @@ class Cameras:
         return None
 
     def order_in(self, recording: Recording[Any]) -> list[int]:
-        """Which of a recording's embedded cameras is which of these: by name and role, else by a role that only one
-        camera has. Raises DataError where one is missing."""
+        """Which of a recording's embedded cameras is which of these: by name and role, else by a role that one
+        camera of either has. Raises DataError where one is missing."""
         held = embedded(recording)
         out = []
         for name, role in zip(self.names, self.roles, strict=True):
             if name in held.names and held.roles[held.names.index(name)] == role:
                 out.append(held.names.index(name))
-            elif role != "other" and held.roles.count(role) == 1:
+            elif role != "other" and held.roles.count(role) == self.roles.count(role) == 1:
                 out.append(held.roles.index(role))
             else:
                 raise DataError(recording.path, "camera_names", f"a camera {name} with role {role}",

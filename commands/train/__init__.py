@@ -84,6 +84,7 @@ def run(
         console.table(rows)
         return
     machine = Machine.of(device, threads)
+    machine.group.share(batch)
     console.settings.quiet = console.settings.quiet or machine.group.rank > 0
     log = train_network(output, plan, machine, overwrite=overwrite)
     machine.group.leave()

@@ -38,11 +38,12 @@ def train_network(output: Path, plan: Plan, machine: Machine, *, overwrite: bool
     with contextlib.ExitStack() as stack:
         if first:
             out = stack.enter_context(Output(output, recipe, overwrite=overwrite))
-            _prepare(folder, recipe)
+            _prepare(folder, recipe, machine)
         machine.group.wait()
         torch.manual_seed(plan.seed)
         task, packed = (_finder if settings.task == "keypoints" else _tracker)(plan, machine.group)
         log = train(task, Schedule(settings.steps, settings.rate, settings.every), folder, plan.seed, machine)
+        machine.group.wait()
         if first:
             packed().write(out.partial)
             placing.remove(folder)
@@ -86,9 +87,10 @@ def _finder(plan: Plan, group: Group) -> tuple[Task, Callable[[], KeypointModel]
     return task, packed
 
 
-def _prepare(folder: Path, recipe: Recipe) -> None:
-    """The folder, emptied unless an earlier run of the same recipe left it."""
-    text = json.dumps(recipe.as_dict(), indent=2, sort_keys=True) + "\n"
+def _prepare(folder: Path, recipe: Recipe, machine: Machine) -> None:
+    """The folder, emptied unless an earlier run of the same recipe, by as many processes on such a device, left it."""
+    wanted = {**recipe.as_dict(), "processes": machine.group.size, "device": machine.device.type}
+    text = json.dumps(wanted, indent=2, sort_keys=True) + "\n"
     marker = folder / RECIPE
     if not marker.exists() or marker.read_text("utf-8") != text:
         placing.remove(folder)

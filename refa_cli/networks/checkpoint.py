@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ def save(path: Path, modules: Mapping[str, nn.Module], optimizers: Optimizers, s
     draft = path.with_suffix(".draft")
     with open(draft, "wb") as file:
         np.savez(file, **held)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(draft, path)
 
 
@@ -50,6 +53,6 @@ def load(path: Path, modules: Mapping[str, nn.Module], optimizers: Optimizers) -
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": states, "param_groups": groups})
         return int(held[STEP])
-    except (OSError, ValueError, KeyError, RuntimeError) as problem:
+    except (OSError, EOFError, ValueError, KeyError, RuntimeError, BadZipFile) as problem:
         advice = "remove it and train again"
-        raise DataError(path, "", "a checkpoint of this training", str(problem).splitlines()[0], advice) from problem
+        raise DataError(path, "", "a checkpoint of this training", str(problem).partition("\n")[0], advice) from problem

@@ -71,8 +71,10 @@ class KeypointTask:
         assert self.pool is not None
         rows = self.pool.draw(self.batch, rng)
         frames = ONLY_LIGHT.pictures(torch.from_numpy(self.data.samples.frames[rows]).float(), random)
-        out: Found = self.finder(frames)
-        place, seen = torch.from_numpy(self.data.place[rows]), torch.from_numpy(self.data.seen[rows])
+        device = next(self.finder.parameters()).device
+        out: Found = self.finder(frames.to(device))
+        place = torch.from_numpy(self.data.place[rows]).to(device)
+        seen = torch.from_numpy(self.data.seen[rows]).to(device)
         counts = seen.float()
         many = counts.sum().clamp(min=1)
         off = (out.place - place.clamp(-1, 2)).abs().sum(-1)
@@ -100,7 +102,8 @@ def located(finder: KeypointFinder, samples: Samples, rows: np.ndarray) -> tuple
     with torch.no_grad():
         for start in range(0, len(rows), 32):
             frames = torch.from_numpy(np.ascontiguousarray(samples.frames[rows[start : start + 32]])).float()
-            out = finder(frames)
-            parts.append([out.place.numpy(), out.spread.numpy(), torch.sigmoid(out.seen).numpy()])
+            out = finder(frames.to(next(finder.parameters()).device))
+            told = (out.place, out.spread, torch.sigmoid(out.seen))
+            parts.append([value.float().cpu().numpy() for value in told])
     place, spread, seen = (np.concatenate(column) for column in zip(*parts, strict=True))
     return place, spread, seen

@@ -80,9 +80,9 @@ class KeypointFinder(nn.Module):
 def moments(maps: Tensor) -> tuple[Tensor, Tensor]:
     """(mean [N, K, 2], standard deviation [N, K]) of softmaxed maps [N, K, H, W], as shares of the picture."""
     height, width = maps.shape[2:]
-    share = maps.flatten(2).softmax(-1).reshape(maps.shape)
-    rows = (torch.arange(height, dtype=maps.dtype, device=maps.device) + 0.5) / height
-    columns = (torch.arange(width, dtype=maps.dtype, device=maps.device) + 0.5) / width
+    share = maps.float().flatten(2).softmax(-1).reshape(maps.shape)
+    rows = (torch.arange(height, dtype=share.dtype, device=maps.device) + 0.5) / height
+    columns = (torch.arange(width, dtype=share.dtype, device=maps.device) + 0.5) / width
     across, down = share.sum(2), share.sum(3)
     x, y = (across * columns).sum(-1), (down * rows).sum(-1)
     square = (across * columns**2).sum(-1) - x**2 + (down * rows**2).sum(-1) - y**2

@@ -4,8 +4,8 @@ several processes.
     train(Task(...), Schedule(steps=3000), folder, seed)
 
 A step's batch and everything random in it follow from (seed, step, process) alone, so that a training that was killed
-and taken up again ends with the weights of an undisturbed one. On a GPU networks run in bfloat16, their weights and
-losses stay float32.
+and taken up again, by as many processes on the same kind of machine, ends with the weights of an undisturbed one. On a
+GPU networks run in bfloat16; their weights stay float32.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from refa_cli import console
+from refa_cli import console, placing
 from refa_cli.networks import checkpoint
 from refa_cli.networks.machine import Machine
 from refa_cli.networks.muon import Muon
@@ -111,8 +111,8 @@ def train(
             line = {"step": step + 1, **meter.means(), **task.validate()}
             log.append(line)
             if group.rank == 0:
+                placing.write_whole(folder / LOG, "".join(json.dumps(entry) + "\n" for entry in log))
                 checkpoint.save(folder / CHECKPOINT, modules, optimizers, step + 1)
-                (folder / LOG).write_text("".join(json.dumps(entry) + "\n" for entry in log), "utf-8")
             console.note(", ".join(f"{name} {value:.4g}" for name, value in line.items()) + f"; {meter.told()}")
         if stopped(step):
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 import torch
@@ -27,6 +28,10 @@ class Machine:
         if threads is not None:
             torch.set_num_threads(threads)
         there = device != "cpu" and torch.cuda.is_available()
+        processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        if there and processes > torch.cuda.device_count():
+            raise UsageError(f"{processes} processes on {torch.cuda.device_count()} GPU(s); start one a GPU, or use "
+                             "--device cpu.")  # fmt: skip
         group = Group.joined("nccl" if there else "gloo")
         return cls(
             torch.device("cuda", group.rank % torch.cuda.device_count()) if there else torch.device("cpu"), group

@@ -52,7 +52,7 @@ def network_fields(network: Tracker | KeypointFinder, subjects: tuple[str, ...])
         "mirrored": np.array(network.cameras.mirrored, np.uint8),
         "pixels": np.array([network.pixels], np.int32),
         "layout": tuple(f"{name}:{'x'.join(map(str, value.shape))}" for name, value in state.items()),
-        "parameters": np.concatenate([v.detach().numpy().reshape(-1) for v in state.values()]).astype(np.float32),
+        "parameters": np.concatenate([v.detach().cpu().numpy().reshape(-1) for v in state.values()]).astype(np.float32),
         "training_subjects": subjects,
     }
 

@@ -36,15 +36,15 @@ class Group:
 
     def share(self, batch: int) -> int:
         """How many of a batch's samples this process draws. Raises UsageError unless all draw as many."""
-        if batch % (2 * self.size) and self.size > 1:
-            raise UsageError(f"--batch: {batch} moments cannot be dealt to {self.size} processes, half of them real.")
+        if self.size > 1 and batch % (2 * self.size):
+            raise UsageError(f"--batch: {batch} moments cannot be dealt to {self.size} processes in even numbers.")
         return batch // self.size
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replaces each gradient by the group's mean."""
+        """Replaces each gradient by the group's mean; all processes have gradients of the same parameters."""
         if self.size == 1:
             return
-        self._average([p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters])
+        self._average([p.grad for p in parameters if p.grad is not None])
 
     def average_buffers(self, modules: Iterable[nn.Module]) -> None:
         """Replaces running means and variances by the group's means."""

@@ -1,4 +1,5 @@
-"""Training of the tracker: l1 on labels, a domain discriminator behind gradient reversal, and a doubt about oneself.
+"""Training of the tracker: a loss on labels that narrows to l1, a domain discriminator behind gradient reversal, and a
+doubt about oneself.
 
 Half of a batch is real and half synthetic where there are both. Real frames without labels take part in the adaptation
 only. Paper, section 7.2.
