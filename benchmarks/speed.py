@@ -44,16 +44,9 @@ def noise(count: int, pixels: int) -> Samples:
 
 
 def training(pixels: int) -> float:
-    """Five-view samples a second of the whole step: drawing, augmentation, adaptation, both ways, Adam."""
-    task = TrackerTask(
-        Tracker("small", Cameras(NAMES, NAMES), pixels),
-        noise(256, pixels),
-        noise(256, pixels),
-        {"S0001"},
-        set(),
-        BATCH,
-        (128.0, 70.0),
-    )
+    """Five-view samples a second of the whole step: drawing, augmentation, adaptation, both ways, Muon."""
+    tracker = Tracker("small", Cameras(NAMES, NAMES), pixels)
+    task = TrackerTask(tracker, noise(256, pixels), noise(256, pixels), {"S0001"}, set(), BATCH)
     with tempfile.TemporaryDirectory() as folder:
         train(task, Schedule(3), Path(folder) / "warm", 0)
         start = time.perf_counter()
