@@ -95,6 +95,8 @@ def plan_of(
         digests["captures"] = held.digest
         cameras = cameras_of(captures, Captures)
         people = set(held.subjects)
+        if synth is not None:
+            cameras.order_in(next(r for subject in made.subjects.values() for r in subject.recordings.values()))
     if labels is not None:
         digests["labels"] = Dataset.read(labels, Labels).digest
     source = captures or synth

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import torch
 
 from refa_cli import console, placing
 from refa_cli.commands.train.plan import Plan
 from refa_cli.formats.model import KeypointModel, Model
+from refa_cli.formats.rows import evenly
 from refa_cli.networks.keypoint_training import KeypointTask, keypoints_of
 from refa_cli.networks.keypoints import KeypointFinder
 from refa_cli.networks.loop import Schedule, Task, train
@@ -65,8 +65,7 @@ def _tracker(plan: Plan, group: Group) -> tuple[Task, Callable[[], Model]]:
 
     def packed() -> Model:
         rows = held[0].rows_of(set(plan.train))
-        rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), STATISTICS)).round().astype(int)]
-        _, _, _, features = evaluated(tracker, held[0], rows)
+        _, _, _, features = evaluated(tracker, held[0], evenly(rows, STATISTICS))
         return pack(tracker, plan.subjects, features, plan.recipe().as_dict())
 
     return task, packed

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from refa_cli.formats.cameras import Cameras
 from refa_cli.formats.dataset import Dataset
+from refa_cli.formats.rows import evenly
 from refa_cli.formats.spec import B1, F32
 from refa_cli.formats.synth import Synth
 from refa_cli.networks.augmentation import Augmentation
@@ -23,6 +24,8 @@ from refa_cli.networks.samples import Samples, from_synth
 SEEN_WEIGHT: Final = 0.02
 SPREAD_WEIGHT: Final = 0.002
 """Of visibility's cross-entropy and of the spread's likelihood beside distances in shares of the picture."""
+VALIDATED: Final = 300
+"""Frames that a validation looks at."""
 ONLY_LIGHT: Final = Augmentation(shift=0, scale=0, turn=0, dropped=0, swapped=0)
 """Where keypoints are must stay where it is: the synthetic donnings move them about enough."""
 
@@ -88,7 +91,7 @@ class KeypointTask:
         """Median distance of seen keypoints of people that are held back, share of the picture."""
         if not len(self.held):
             return {}
-        rows = self.held[np.linspace(0, len(self.held) - 1, min(len(self.held), 300)).round().astype(int)]
+        rows = evenly(self.held, VALIDATED)
         place, _, _ = located(self.finder, self.data.samples, rows)
         seen = self.data.seen[rows]
         off = np.linalg.norm(place - self.data.place[rows], axis=-1)[seen]

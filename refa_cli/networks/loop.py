@@ -113,7 +113,8 @@ def train(
             if group.rank == 0:
                 placing.write_whole(folder / LOG, "".join(json.dumps(entry) + "\n" for entry in log))
                 checkpoint.save(folder / CHECKPOINT, modules, optimizers, step + 1)
-            console.note(", ".join(f"{name} {value:.4g}" for name, value in line.items()) + f"; {meter.told()}")
+            numbers = "".join(f", {name} {value:.4g}" for name, value in line.items() if name != "step")
+            console.note(f"step {step + 1}{numbers}; {meter.told()}")
         if stopped(step):
             break
     return log

@@ -44,7 +44,8 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, inside] -> [N, told]."""
-        told: Tensor = self.told(torch.relu(self.hidden(x)))
+        with torch.autocast(x.device.type, enabled=False):  # weights to more than bfloat16's two digits
+            told: Tensor = self.told(torch.relu(self.hidden(x.float())))
         return told
 
 

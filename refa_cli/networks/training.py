@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from refa_cli.face.branches import REGION_OF
+from refa_cli.formats.rows import evenly
 from refa_cli.networks.adaptation import Discriminator, schedule
 from refa_cli.networks.augmentation import Augmentation, swap_sides
 from refa_cli.networks.pool import Pool
@@ -32,6 +33,8 @@ NARROWED, NARROW = 0.65, 0.02
 """Share of the training after which the loss is l1, and the width of its rounded tip from then on."""
 EVALUATED: Final = 64
 """Frames at once without gradients."""
+VALIDATED: Final = 1000
+"""Frames that a validation looks at."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,7 @@ class Batch:
 
 class TrackerTask:
     """real, made: what to train on, either may be None; train, held: subjects to train and to validate on; batch: how
-    many moments; adaptation: strength of the domain loss, 0 for
-    none."""
+    many moments; adaptation: strength of the domain loss, 0 for none."""
 
     def __init__(
         self, tracker: Tracker, real: Samples | None, made: Samples | None, train: set[str], held: set[str],
@@ -91,7 +93,7 @@ class TrackerTask:
         rows = self.held.rows[samples.labelled[self.held.rows]]
         if not len(rows):
             return {}
-        rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), 1000)).round().astype(int)]
+        rows = evenly(rows, VALIDATED)
         weights, _, _, _ = evaluated(self.tracker, samples, rows)
         return {"validation": float(np.abs(weights - samples.weights[rows]).mean())}
 

@@ -106,9 +106,8 @@ def graph_of(model: Model) -> bytes:
     together = g.node("Flatten", held)
     face = g.layers(together, "face")
     if "eye.told.weight" in g.state:
-        eyes = [
-            _eye(g, held, cameras.roles.index(role), sign) for role, sign in (("eye_left", 1.0), ("eye_right", -1.0))
-        ]
+        assert cameras.eyes is not None
+        eyes = [_eye(g, held, camera, sign) for camera, sign in zip(cameras.eyes, (1.0, -1.0), strict=True)]
         joined = g.node("Concat", g.clipped(face), eyes[0][0], eyes[1][0], axis=1)
         order = np.argsort([*FACE_INDICES, *EYE_INDICES[0], *EYE_INDICES[1]])
         weights = g.node("Gather", joined, g.constant("order", order, np.int64), axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 from refa_cli.face.evaluate import Geometry
 from refa_cli.face.gaze import rotation_from_gaze
 from refa_cli.face.shapes import INDEX
+from refa_cli.formats.rows import evenly
 from refa_cli.formats.spec import F64
 from refa_cli.scores.curves import Curves
 
@@ -30,8 +31,7 @@ def weight_error(found: Curves, true: Curves) -> float | None:
 def surface_errors(found: Curves, true: Curves, geometry: Geometry) -> tuple[float, float] | None:
     """Millimetres (of what was found, of the unmoved face): mean distance from the true surface over the vertices that
     truly move by more than MOVING, of each row, then over rows that have any; None without such rows."""
-    rows = np.flatnonzero(true.valid)
-    rows = rows[np.linspace(0, len(rows) - 1, min(ROWS, len(rows))).round().astype(int)] if len(rows) else rows
+    rows = evenly(np.flatnonzero(true.valid), ROWS)
     skin = geometry.eyeball == 0
     rest = geometry.evaluate()[skin]
     errors: list[tuple[float, float]] = []
