@@ -21,7 +21,7 @@ from refa_cli.networks.training import evaluated
 from refa_cli.scores.paired import Difference, differences
 from refa_cli.scores.scoring import levels
 
-LABELS, EVERYTHING, ADAPTED, PLAIN = VARIANTS
+COMPARED = LABELS, EVERYTHING, ADAPTED, PLAIN = list(VARIANTS)[:4]
 SHOWN = {
     "weight_error": "weights",
     "surface_mm": "surface, mm",
@@ -123,7 +123,7 @@ def main() -> None:
     """Compares, draws, writes."""
     out, seeds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3
     prepare(out)
-    held = {variant: by_subject(out, variant, seeds) for variant in VARIANTS}
+    held = {variant: by_subject(out, variant, seeds) for variant in COMPARED}
     spaces, apart = {}, {}
     for title, variant in (("with adaptation", ADAPTED), ("without", PLAIN)):
         spaces[title] = features(out, variant, 0)
