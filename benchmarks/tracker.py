@@ -17,7 +17,9 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import spearmanr
 
+from refa_cli.face.branches import CONFIDENCE_REGIONS, REGION_OF
 from refa_cli.face.default import load_face
 from refa_cli.face.evaluate import Geometry
 from refa_cli.face.shapes import INDEX
@@ -124,6 +126,29 @@ def winks_of(out: Path, preds: Path) -> dict[str, float]:
     return told
 
 
+def doubts_of(out: Path, stores: Sequence[Path]) -> list[str]:
+    """A line for each confidence region: rank correlation of doubt and error, and error by fifths of confidence, over
+    all moments of the people to test on and all stores."""
+    true = Dataset.read(out / "people/truth/truth.zarr", Labels)
+    regions = np.array(REGION_OF)
+    told, errors = [], []
+    for store in stores:
+        for name, subject in Dataset.read(store, Labels).subjects.items():
+            for recording, found in subject.recordings.items():
+                a, b = found.load(), true.subjects[name].recordings[recording].load()
+                rows = a.valid & b.valid
+                off = np.abs(a.expressions - b.expressions)[rows]
+                told.append(a.confidence[rows])
+                errors.append(np.stack([off[:, regions == i].mean(1) for i in range(len(CONFIDENCE_REGIONS))], 1))
+    confidence, error = np.concatenate(told), np.concatenate(errors)
+    lines = []
+    for i, region in enumerate(CONFIDENCE_REGIONS):
+        fifths = np.array_split(error[np.argsort(confidence[:, i]), i], 5)
+        rho = spearmanr(-confidence[:, i], error[:, i]).statistic
+        lines.append(f"| {region} | {rho:.2f} | " + " | ".join(f"{part.mean():.3f}" for part in fifths) + " |")
+    return lines
+
+
 def constants(out: Path) -> dict[str, float]:
     """Surface error, mm, of the best constants: neutral, and mean and median weights of the people trained on."""
     true = Dataset.read(out / "people/truth/truth.zarr", Labels)
@@ -175,6 +200,7 @@ def main() -> None:
     fixed = constants(out)
     below = {variant: 1 - value / min(fixed.values()) for variant, value in surfaces.items()}
     first = next(iter(VARIANTS))
+    doubts = doubts_of(out, found[first])
     heads = [
         *(n.replace("_", " ") for n in (*SCORES, *GAMING)),
         "weight error",
@@ -199,6 +225,13 @@ Surface: distance from the true face on vertices that truly move by more than 1 
 {below[LONG]:.0%}, the mean of its models {below[TOGETHER]:.0%}.
 
 Winks: error of both EyesClosed weights while one eye is truly shut and the other is open.
+
+What the tracker thinks of itself (first row): rank correlation of its doubt about a part of the face with the true
+error of that part's weights, and that error in five equal groups of moments, from least to most confident.
+
+| part | rank correlation | least confident | | | | most confident |
+| --- | --- | --- | --- | --- | --- | --- |
+{chr(10).join(doubts)}
 """
     (FOLDER / "tracker.md").write_text(page)
     print(page)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -69,7 +69,8 @@ def run(
         int, typer.Option("--pixels", min=0, max=4096, help="Longer side of headset pictures; 0: the headset's own.")
     ] = 0,
     cameras: Annotated[
-        str, typer.Option("--cameras", help="Which record: all, or embedded for those of the product.")
+        Literal["all", "embedded"],
+        typer.Option("--cameras", help="Which record: all, or those of the product alone."),
     ] = "all",
     sheet: Annotated[
         Path | None, typer.Option("--sheet", help="Picture to write (.png) with some of the frames.")
@@ -104,8 +105,6 @@ def run(
         raise UsageError("nothing to simulate; say what to make with --scans, --sessions or both.")
     if sessions and misfit == 2:
         require()
-    if cameras not in ("all", "embedded"):
-        raise UsageError(f"--cameras must be all or embedded, got {cameras!r}.")
     width, height = choices.size(size)
     shown = choices.expressions(expressions)
     phone = jobs.plan_of(

@@ -43,8 +43,9 @@ def synthesize(output: Path, plan: Plan, *, overwrite: bool, workers: int, sched
         ]
         for _ in fan_out(render_block, jobs, name=_name, workers=workers, scheduler=scheduler, label="frames"):
             pass
-        for subject in plan.subjects:
-            finish_subject(Job(plan, out.partial, subject, -1, recipe))
+        whole = [Job(plan, out.partial, subject, -1, recipe) for subject in plan.subjects]
+        for _ in fan_out(finish_subject, whole, name=_name, workers=workers, scheduler=scheduler, label="people"):
+            pass
         finish_dataset(out.partial, Synth, recipe.as_dict())
 
 

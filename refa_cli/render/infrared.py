@@ -270,9 +270,3 @@ def _box(points: F64, lens: Lens) -> tuple[int, int, int, int] | None:
 def ambient_of(surfaces: Surfaces, lights: Lights) -> float:
     """Irradiance from everywhere, W/m^2: a share of what the lights give at 40 mm together."""
     return float(AMBIENT * lights.intensity.sum() / 0.04**2)
-
-
-def seen_by(headset: Headset, camera: int) -> B1:
-    """Valid pixels [H, W] of a camera."""
-    height, width = map(int, headset.camera_size[camera])
-    return headset.camera_valid[camera, :height, :width]
