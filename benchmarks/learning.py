@@ -23,7 +23,7 @@ from tracker import FOLDER, PIXELS, TESTED, TRAINED, prepare
 from refa_cli.face.default import load_face
 from refa_cli.face.evaluate import Geometry
 from refa_cli.formats.captures import Captures
-from refa_cli.networks import encoder, loop, pool, training
+from refa_cli.networks import encoder, loop, pool, tracker, training
 from refa_cli.networks.samples import cameras_of, from_captures, from_synth
 from refa_cli.networks.tracker import Tracker
 
@@ -39,6 +39,12 @@ def averaged(self: encoder.Encoder, x: torch.Tensor) -> torch.Tensor:
     """Features as the mean over places."""
     x = torch.relu(self.widen_norm(self.widen(self.stages(x)[-1])))
     return x.mean((2, 3)) + 0 * self.weigh.weight.sum()
+
+
+def not_normed(self: tracker.Head, x: torch.Tensor) -> torch.Tensor:
+    """A head without its batch norm."""
+    told: torch.Tensor = self.told(torch.relu(self.hidden(x) + self.norm.bias))
+    return told
 
 
 def one_scale(pictures: torch.Tensor) -> torch.Tensor:
@@ -60,6 +66,7 @@ def left_out(what: str) -> Iterator[None]:
             "refa_cli.networks.tracker", levelled=one_scale
         ),
         "places are weighed: the mean over them": lambda: patch.object(encoder.Encoder, "forward", averaged),
+        "hidden units of heads are normed": lambda: patch.object(tracker.Head, "forward", not_normed),
         "synthetic frames": lambda: patch.object(loop, "WARM", loop.WARM),
     }
     with patches[what]():
@@ -73,6 +80,7 @@ WITHOUT = (
     "rare moments come more often: all alike",
     "pictures are levelled one by one: one mean, one deviation",
     "places are weighed: the mean over them",
+    "hidden units of heads are normed",
     "synthetic frames",
 )
 
@@ -90,12 +98,12 @@ def measured(out: Path, what: str) -> tuple[float, float, float]:
     trained_on = {*TRAINED, *(made.subjects if made is not None else ())}
     with left_out(what), tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(0)
-        tracker = Tracker("small", cameras, PIXELS)
-        task = training.TrackerTask(tracker, real, made, trained_on, set(), BATCH, adaptation=0.0)
+        network = Tracker("small", cameras, PIXELS)
+        task = training.TrackerTask(network, real, made, trained_on, set(), BATCH, adaptation=0.0)
         loop.train(task, loop.Schedule(STEPS, every=10**6), Path(folder), 0)
         test = from_captures(captures, labels, cameras, PIXELS, TESTED, THIN)
         rows = np.flatnonzero(test.labelled)
-        told, *_ = training.evaluated(tracker, test, rows)
+        told, *_ = training.evaluated(network, test, rows)
     true = test.weights[rows]
     off, moving = np.abs(told - true), true > 0.3
     return surface(told, true), float(off[moving].mean()), float(off[~moving].mean())

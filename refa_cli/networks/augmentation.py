@@ -17,10 +17,10 @@ class Augmentation:
     turn in radians, exposure of the logarithm, noise in counts; dropped: chance of a camera to be missing; swapped:
     chance of left and right to change places."""
 
-    shift: float = 0.015
-    scale: float = 0.015
-    turn: float = 0.02
-    exposure: float = 0.2
+    shift: float = 0.03
+    scale: float = 0.03
+    turn: float = 0.04
+    exposure: float = 0.4
     noise: float = 4.0
     dropped: float = 0.02
     swapped: float = 0.5

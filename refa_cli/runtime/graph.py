@@ -18,7 +18,7 @@ from refa_cli.face.branches import EYE_INDICES, FACE_INDICES, WIDEST_GAZE
 from refa_cli.face.shapes import INDEX
 from refa_cli.formats.face import EXPRESSION_COUNT
 from refa_cli.formats.model import FEATURES, STD_FLOOR, Model
-from refa_cli.formats.spec import F32
+from refa_cli.formats.spec import F32, F64
 
 OPSET: Final = 17
 EPSILON: Final = 1e-5
@@ -48,8 +48,7 @@ class Graph:
     def convolution(self, x: str, name: str, norm: str, stride: int, padding: int) -> str:
         """A convolution with the batch norm after it."""
         weight = self.state[f"{name}.weight"].astype(np.float64)
-        gain = self.state[f"{norm}.weight"] / np.sqrt(self.state[f"{norm}.running_var"].astype(np.float64) + EPSILON)
-        bias = self.state[f"{norm}.bias"] - self.state[f"{norm}.running_mean"] * gain
+        gain, bias = self.folded(norm)
         side = weight.shape[-1]
         return self.node(
             "Conv", x, self.constant(f"{name}.folded", weight * gain[:, None, None, None]),
@@ -67,8 +66,16 @@ class Graph:
         return self.node("Clip", x, self.constant("nothing", 0.0), self.constant("everything", 1.0))
 
     def layers(self, x: str, name: str) -> str:
-        """Two fully connected layers."""
-        return self.linear(self.node("Relu", self.linear(x, f"{name}.hidden")), f"{name}.told")
+        """Two fully connected layers, the first with its batch norm."""
+        gain, bias = self.folded(f"{name}.norm")
+        weight = self.constant(f"{name}.hidden.folded", self.state[f"{name}.hidden.weight"] * gain[:, None])
+        hidden = self.node("Gemm", x, weight, self.constant(f"{name}.hidden.bias", bias), transB=1)
+        return self.linear(self.node("Relu", hidden), f"{name}.told")
+
+    def folded(self, norm: str) -> tuple[F64, F64]:
+        """A batch norm as (factor, addend)."""
+        gain = self.state[f"{norm}.weight"] / np.sqrt(self.state[f"{norm}.running_var"].astype(np.float64) + EPSILON)
+        return gain, self.state[f"{norm}.bias"] - self.state[f"{norm}.running_mean"] * gain
 
     def encoder(self, x: str, kind: str) -> str:
         """Features [N, 512] of pictures [N, 1, S, S]."""

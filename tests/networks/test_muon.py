@@ -76,7 +76,7 @@ def test_who_moves_what() -> None:
     for name in ("encoders.eye.blocks.1.first.weight", "encoders.mouth.widen.weight", "face.hidden.weight"):
         assert id(named[name]) in moved["muon"], name
     for name in ("encoders.eye.stem.weight", "encoders.eye.weigh.weight", "face.told.weight", "absent",
-                 "face.hidden.bias", "encoders.eye.stem_norm.weight"):  # fmt: skip
+                 "face.norm.weight", "encoders.eye.stem_norm.weight"):  # fmt: skip
         assert id(named[name]) in moved["adam"], name
 
 
