@@ -39,7 +39,8 @@ class Finder(nn.Module):
         widths = WIDTHS[size]
         self.trunk = Trunk(size)
         self.beside = nn.ModuleList([nn.Conv2d(width, DECODER, 1) for width in widths])
-        self.smooth = nn.ModuleList([nn.Conv2d(DECODER, DECODER, 3, 1, 1) for _ in widths[:-1]])
+        self.smooth = nn.ModuleList([nn.Conv2d(DECODER, DECODER, 3, 1, 1, bias=False) for _ in widths[:-1]])
+        self.smooth_norm = nn.ModuleList([nn.BatchNorm2d(DECODER) for _ in widths[:-1]])
         self.told_maps = nn.Conv2d(DECODER, len(KEYPOINTS), 1)
         self.told_seen = nn.Linear(widths[-1], len(KEYPOINTS))
 
@@ -49,7 +50,8 @@ class Finder(nn.Module):
         held = self.beside[-1](stages[-1])
         for level in range(len(stages) - 2, -1, -1):
             wide = nn.functional.interpolate(held, size=stages[level].shape[2:], mode="nearest")
-            held = torch.relu(self.smooth[level](torch.relu(wide + self.beside[level](stages[level]))))
+            joined = torch.relu(wide + self.beside[level](stages[level]))
+            held = torch.relu(self.smooth_norm[level](self.smooth[level](joined)))
         return self.told_maps(held), self.told_seen(stages[-1].mean((2, 3)))
 
 

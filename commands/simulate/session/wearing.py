@@ -19,11 +19,23 @@ CARE: Final = 0.7
 DRIFT: Final = 0.25
 """Standard deviation, in units of the usual spread of donnings, of how far a headset slips within DRIFT_SECONDS."""
 DRIFT_SECONDS: Final = 12.0
+REACH: Final = 4.0
+"""Of the filter that makes a drift smooth, in its standard deviations."""
 SET_RIGHT, SET_SECONDS = 0.25, 0.6
 """Chance that somebody sets the headset right in a recording, and how long that takes."""
 TAKE_OFF_SECONDS: Final = 0.9
 AWAY: Final = Slip(np.array([0.0, 0.03, 0.16]), np.array([-0.5, 0.0, 0.0]))
 """Where it goes when taken off."""
+
+
+def drift(rng: np.random.Generator, count: int, width: float) -> F64:
+    """[count, 6] smooth random ways from zero: the difference of two moments has variance
+    2 - 2 exp(-(steps / 2 width)^2), wherever they are."""
+    # Noise goes on beyond the ends: a filter that repeats the last number there weighs it many times.
+    beyond = int(np.ceil(REACH * width))
+    noise = rng.standard_normal((count + 2 * beyond, 6))
+    wander = gaussian_filter1d(noise, width, axis=0, truncate=REACH)[beyond : beyond + count]
+    return np.asarray(np.sqrt(2 * np.sqrt(np.pi) * width) * (wander - wander[:1]))
 
 
 @dataclass(frozen=True)
@@ -53,10 +65,7 @@ def wear(
     step = (time[-1] - time[0]) / max(len(time) - 1, 1) if len(time) > 1 else 1.0
     numbers = np.zeros((len(time), 6))
     if misfit:
-        noise = rng.standard_normal((len(time), 6))
-        wander = gaussian_filter1d(noise, DRIFT_SECONDS / 2 / max(step, 1e-6), axis=0, mode="nearest")
-        size = np.sqrt(2 * np.sqrt(np.pi) * DRIFT_SECONDS / 2 / max(step, 1e-6))
-        numbers += DRIFT * size * (wander - wander[:1])
+        numbers += DRIFT * drift(rng, len(time), DRIFT_SECONDS / 2 / max(step, 1e-6))
         if rng.random() < SET_RIGHT:
             at = float(rng.uniform(time[0], time[-1]))
             numbers += 0.7 * smooth((time - at) / SET_SECONDS)[:, None] * rng.standard_normal(6)

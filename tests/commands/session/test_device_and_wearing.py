@@ -8,7 +8,7 @@ import pytest
 from refa_cli.commands.simulate.session.device import Window, device_of
 from refa_cli.commands.simulate.session.faults import Fault, blocked, draw_faults
 from refa_cli.commands.simulate.session.filming import Film, open_film
-from refa_cli.commands.simulate.session.wearing import wear
+from refa_cli.commands.simulate.session.wearing import drift, wear
 from refa_cli.face.shapes import INDEX
 from refa_cli.formats.spec import same
 from refa_cli.headset.default import default_headset
@@ -48,6 +48,15 @@ def test_a_still_face_in_an_exact_world_keeps_the_headset_still() -> None:
     shift = np.linalg.norm(drifting.pose[:, :3, 3] - drifting.pose[0, :3, 3], axis=1)
     assert 0.0001 < shift.max() < 0.012
     assert np.abs(np.diff(drifting.pose[:, :3, 3], axis=0)).max() < 0.001
+
+
+def test_it_drifts_as_far_at_the_ends_of_a_recording_as_between() -> None:
+    rng = np.random.default_rng(0)
+    ways = np.concatenate([drift(rng, 80, 60.0) for _ in range(200)], 1)
+    assert (ways[0] == 0).all()
+    for early, late in ((0, 40), (20, 60), (39, 79), (0, 79)):
+        expected = 2 - 2 * np.exp(-(((late - early) / 120) ** 2))
+        assert np.mean((ways[late] - ways[early]) ** 2) == pytest.approx(expected, rel=0.15)
 
 
 def test_cheeks_push_it() -> None:
