@@ -31,7 +31,7 @@ from refa_cli.scores.errors import surface_errors
 from refa_cli.scores.scoring import GAMING, SCORES
 
 TRAIN, TEST, PIXELS, STEPS, BATCH = 8, 12, 96, 1500, 32
-LONG_STEPS = 4500
+LONG_STEPS = 3000
 MADE = {"synth.zarr": ("400", "20", "22"), "many.zarr": ("2000", "8", "23")}
 """Stores of synthetic frames: people, frames of each, seed."""
 TESTED = [f"S{i + 1:04d}" for i in range(TRAIN, TRAIN + TEST)]
