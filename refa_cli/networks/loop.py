@@ -77,7 +77,6 @@ def train(
     machine = machine or Machine()
     device, group = machine.device, machine.group
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.set_flush_denormal(True)  # momenta of what rests fade into them, and products with them take 16 times as long
     folder.mkdir(parents=True, exist_ok=True)
     modules = task.modules()
     for module in modules.values():

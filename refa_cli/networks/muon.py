@@ -13,8 +13,12 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import hardshrink
 
 MOMENTUM: Final = 0.95
+FADED, SMALL = 1e-30, 1e-9
+"""Momenta, and shares of a direction, that are set to zero: those of units that rest fade into numbers too small to be
+normal ones, with which products take sixteen times as long."""
 ITERATIONS: Final = 5
 A, B, C = 3.4445, -4.7750, 2.0315
 """Of the quintic a x + b x^3 + c x^5, which brings singular values of 0.003 ... 1 to 0.7 ... 1.2 in five iterations."""
@@ -36,7 +40,8 @@ class Muon(torch.optim.Optimizer):
                 state = self.state[parameter]
                 if not state:
                     state["momentum"] = torch.zeros_like(parameter)
-                momentum = state["momentum"].mul_(MOMENTUM).add_(parameter.grad)
+                momentum = hardshrink(MOMENTUM * state["momentum"] + parameter.grad, FADED)
+                state["momentum"] = momentum
                 ahead = parameter.grad + MOMENTUM * momentum
                 parameter.add_(orthogonal(ahead), alpha=-group["lr"])
 
@@ -45,7 +50,7 @@ def orthogonal(direction: Tensor) -> Tensor:
     """About the nearest orthogonal matrix to `direction` [out, ...]; where it is tall, the root of out / in as long."""
     x = direction.reshape(len(direction), -1)
     tall = x.shape[0] > x.shape[1]
-    x = x / (x.norm() + 1e-7)
+    x = hardshrink(x / (x.norm() + 1e-7), SMALL)
     x = x.T if tall else x
     for _ in range(ITERATIONS):
         square = x @ x.T

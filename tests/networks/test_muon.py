@@ -11,7 +11,7 @@ from torch import nn
 
 from refa_cli.formats.cameras import Cameras
 from refa_cli.networks import checkpoint
-from refa_cli.networks.loop import Schedule, optimizers_of, train
+from refa_cli.networks.loop import Schedule, optimizers_of
 from refa_cli.networks.muon import MOMENTUM, Muon, orthogonal
 from refa_cli.networks.tracker import Tracker
 
@@ -108,23 +108,17 @@ def test_rates_rise_and_fall() -> None:
     assert shares[0] < 0.011 and shares.max() > 0.95 and shares[-1] < 0.01 and shares.argmax() == 99
 
 
-def test_numbers_too_small_to_be_normal_are_nothing_in_a_training(tmp_path: Path) -> None:
-    """Momenta of units that rest fade into such numbers in a thousand steps; Muon took 16 times as long with them."""
-    products: list[float] = []
-
-    class Small:
-        batch = 2
-        layer = nn.Linear(2, 2)
-
-        def modules(self) -> dict[str, nn.Module]:
-            return {"layer": self.layer}
-
-        def loss(self, *_: object) -> tuple[torch.Tensor, dict[str, float]]:
-            products.append(float(torch.full((8,), 1e-30).mul(1e-10).sum()))
-            return self.layer(torch.ones(1, 2)).sum(), {}
-
-        def validate(self) -> dict[str, float]:
-            return {}
-
-    train(Small(), Schedule(1), tmp_path, 0)
-    assert products == [0.0]
+def test_momenta_of_what_rests_fade_to_zero() -> None:
+    """Not into numbers too small to be normal, which processors are slow with."""
+    layer = nn.Parameter(torch.zeros(8, 8))
+    optimizer = Muon([layer], 0.1)
+    layer.grad = torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
+    optimizer.step()
+    layer.grad = layer.grad.clone()
+    layer.grad[4:] = 0
+    for _ in range(1500):
+        optimizer.step()
+    momentum = optimizer.state[layer]["momentum"]
+    assert (momentum[4:] == 0).all() and (momentum[:4].abs() > 1e-3).any()
+    tiny = torch.finfo(torch.float32).tiny
+    assert not ((momentum != 0) & (momentum.abs() < tiny)).any()
