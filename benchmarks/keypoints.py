@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
-from tracker import prepare
+from tracker import made_told, prepare
 
 from refa_cli.face.default import load_face
 from refa_cli.face.evaluate import Geometry
@@ -111,9 +111,9 @@ def main() -> None:
     draw(curve, FOLDER / "keypoints.png")
     page = f"""# How well keypoints are found
 
-`make -C benchmarks keypoints`: trained on 16,000 synthetic frames of 2,000 drawn people at 96x96 pixels ({STEPS} steps
-of {BATCH}), tested on captures of 12 simulated people (misfit 1) that nobody trained on, {date.today()}. Distances are
-in pixels of 400x400 pictures, of {len(errors):,} keypoints that are truly seen.
+`make -C benchmarks keypoints`: trained at 96x96 pixels on synthetic frames, {made_told("many.zarr")}, in {STEPS}
+steps of {BATCH}, tested on captures of 12 simulated people (misfit 1) that nobody trained on, {date.today()}.
+Distances are in pixels of 400x400 pictures, of {len(errors):,} keypoints that are truly seen.
 
 | median | mean | 90th percentile | seen or not told right |
 | --- | --- | --- | --- |

@@ -32,7 +32,7 @@ from refa_cli.scores.scoring import GAMING, SCORES
 
 TRAIN, TEST, PIXELS, STEPS, BATCH = 8, 12, 96, 1500, 32
 LONG_STEPS = 3000
-MADE = {"synth.zarr": ("400", "20", "22"), "many.zarr": ("2000", "8", "23")}
+MADE = {"synth.zarr": (400, 20, 22), "many.zarr": (2000, 8, 23)}
 """Stores of synthetic frames: people, frames of each, seed."""
 TESTED = [f"S{i + 1:04d}" for i in range(TRAIN, TRAIN + TEST)]
 TRAINED = [f"S{i + 1:04d}" for i in range(TRAIN)]
@@ -74,7 +74,8 @@ def prepare(out: Path) -> None:
         refa("simulate", "--sessions", "--cameras", "embedded", *session, *common, str(out / "people"))
     for name, (identities, frames, seed) in MADE.items():
         if not (out / name).exists():
-            refa("synth", "--identities", identities, "--frames", frames, "--seed", seed, *common, str(out / name))
+            drawn = ["--identities", str(identities), "--frames", str(frames), "--seed", str(seed)]
+            refa("synth", *drawn, *common, str(out / name))
 
 
 def trained(out: Path, variant: str, seed: int) -> Path:
@@ -173,6 +174,12 @@ def constants(out: Path) -> dict[str, float]:
     return found
 
 
+def made_told(store: str) -> str:
+    """What a store of synthetic frames holds, in words."""
+    identities, frames, seed = MADE[store]
+    return f"{identities * frames:,} of {identities:,} drawn people (seed {seed})"
+
+
 def cell(values: Sequence[float]) -> str:
     """Mean and, of several, standard deviation."""
     return f"{np.mean(values):.3f}" + (f" ± {np.std(values):.3f}" if len(values) > 1 else "")
@@ -213,8 +220,8 @@ def main() -> None:
 
 `make -C benchmarks tracker SEEDS={seeds}`: {TRAIN} simulated people to train on, {TEST} to test on (misfit 1, seed 21),
 {PIXELS}x{PIXELS} pixels, mean ± standard deviation over the seeds, {date.today()}. Labels are the truth. Synthetic
-frames: 8,000 of 400 drawn people (seed 22) and {STEPS} steps of {BATCH}; in the last two rows 16,000 of 2,000 people
-(seed 23) and {LONG_STEPS} steps. Averages are over recordings, then over people.
+frames: {made_told("synth.zarr")} and {STEPS} steps of {BATCH}; in the last two rows
+{made_told("many.zarr")} and {LONG_STEPS} steps. Averages are over recordings, then over people.
 
 | trained on | {" | ".join(heads)} |
 | {" | ".join("---" for _ in range(len(heads) + 1))} |

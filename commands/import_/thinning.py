@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from refa_cli.formats.rows import evenly
+
 MAX_LOOKED_AT = 12
 """Frames of a bin whose sharpness is compared; a bin of a long recording has many nearly equal ones."""
 
@@ -18,7 +20,7 @@ def choose(frames: Sequence[int], count: int, sharpness: Callable[[int], float])
     """
     chosen = []
     for part in np.array_split(np.asarray(frames), min(count, len(frames))):
-        looked_at = part[np.unique(np.linspace(0, len(part) - 1, MAX_LOOKED_AT).round().astype(int))]
+        looked_at = evenly(part, MAX_LOOKED_AT)
         best = looked_at[0] if len(looked_at) == 1 else max(looked_at, key=lambda frame: sharpness(int(frame)))
         chosen.append(int(best))
     return chosen

@@ -9,6 +9,7 @@ import numpy as np
 
 from refa_cli.formats.frames import Frame
 from refa_cli.formats.pictures import write_picture
+from refa_cli.formats.rows import evenly
 from refa_cli.formats.scans import Scans
 from refa_cli.formats.spec import U8
 from refa_cli.render.sheets import contact_sheet
@@ -24,7 +25,7 @@ def write_sheet(path: Path, folders: Sequence[Path]) -> None:
     for folder in folders:
         scans = Scans.read(folder)
         takes = [take for takes in scans.expressions.values() for take in takes]
-        chosen = [takes[i] for i in np.unique(np.linspace(0, len(takes) - 1, PER_SUBJECT).round().astype(int))]
+        chosen = [takes[i] for i in evenly(np.arange(len(takes)), PER_SUBJECT)]
         frames = [take.frames[(2 * i + 3) % len(take.frames)] for i, take in enumerate(chosen)]
         names = [f"{scans.subject} {take.expression}" for take in chosen]
         blank = [np.full((HEIGHT, HEIGHT * 4 // 3, 3), 250, np.uint8)] * (PER_SUBJECT - len(frames))

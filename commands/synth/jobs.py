@@ -92,4 +92,4 @@ def _blocks(plan: Plan, root: Path, subject: str) -> Blocks:
 
 
 def _name(job: Job) -> str:
-    return f"{job.subject} block {job.block}"
+    return job.subject if job.block < 0 else f"{job.subject} block {job.block}"

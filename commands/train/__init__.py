@@ -84,7 +84,7 @@ def run(
         console.table(rows)
         return
     machine = Machine.of(device, threads)
-    machine.group.share(batch)
+    machine.group.share(batch)  # refuses before anything is read
     console.settings.quiet = console.settings.quiet or machine.group.rank > 0
     log = train_network(output, plan, machine, overwrite=overwrite)
     machine.group.leave()

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from refa_cli.formats.rows import evenly
+
 Float = NDArray[np.floating[Any]]
 
 MAX_GAP = 0.002
@@ -55,8 +57,7 @@ def lid_pairs(neutral: Float, closing: tuple[Float, Float], skin: NDArray[np.boo
             return np.zeros((2, 0, 2), np.int64)
         found.append(contact_pairs(neutral + moved, neutral, skin & (fall > 0.1 * reach), skin & (fall < 0.1 * reach)))
     fewest = min(len(pairs) for pairs in found)
-    evenly = [pairs[np.linspace(0, len(pairs) - 1, fewest).round().astype(int)] for pairs in found]
-    return np.stack(evenly)
+    return np.stack([evenly(pairs, fewest) for pairs in found])
 
 
 def lip_pairs(neutral: Float, jaw_drop: Float, skin: NDArray[np.bool_]) -> NDArray[np.int64]:
