@@ -12,7 +12,7 @@ from torch import nn
 from refa_cli.formats.cameras import Cameras
 from refa_cli.networks import checkpoint
 from refa_cli.networks.loop import Schedule, optimizers_of
-from refa_cli.networks.muon import MOMENTUM, Muon, orthogonal
+from refa_cli.networks.muon import ITERATIONS, MOMENTUM, A, B, C, Muon, orthogonal
 from refa_cli.networks.tracker import Tracker
 
 NAMES = ("eye_left", "eye_right", "mouth_left", "mouth_right", "glabella")
@@ -29,6 +29,21 @@ def test_directions_become_orthogonal(shape: tuple[int, ...]) -> None:
     cosine = torch.nn.functional.cosine_similarity((u @ vt).flatten(), matrix.flatten(), dim=0)
     assert cosine > 0.97
     torch.testing.assert_close(orthogonal(1000 * held), out, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(32, 96), (96, 32), (48, 48)])
+def test_iterations_are_as_if_done_one_by_one(shape: tuple[int, int]) -> None:
+    """On a direction of few ranks and a faint rest, as batches give, against the same in doubles, step by step."""
+    rng = torch.Generator().manual_seed(0)
+    few = torch.randn(shape[0], 6, generator=rng) @ torch.randn(6, shape[1], generator=rng)
+    held = few + 1e-3 * torch.randn(*shape, generator=rng)
+    x = held.double() / held.double().norm()
+    x = x.T if shape[0] > shape[1] else x
+    for _ in range(ITERATIONS):
+        x = A * x + B * x @ x.T @ x + C * x @ x.T @ x @ x.T @ x
+    x = x.T if shape[0] > shape[1] else x
+    x = x * max(1.0, shape[0] / shape[1]) ** 0.5
+    torch.testing.assert_close(orthogonal(held), x.float(), rtol=1e-3, atol=1e-4)
 
 
 def test_a_step_follows_momentum() -> None:
