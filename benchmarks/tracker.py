@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
-from refa_cli.face.branches import CONFIDENCE_REGIONS, REGION_OF
+from refa_cli.face.branches import CONFIDENCE_REGIONS, REGION_MEANS
 from refa_cli.face.default import load_face
 from refa_cli.face.evaluate import Geometry
 from refa_cli.face.shapes import INDEX
@@ -131,7 +131,6 @@ def doubts_of(out: Path, stores: Sequence[Path]) -> list[str]:
     """A line for each confidence region: rank correlation of doubt and error, and error by fifths of confidence, over
     all moments of the people to test on and all stores."""
     true = Dataset.read(out / "people/truth/truth.zarr", Labels)
-    regions = np.array(REGION_OF)
     told, errors = [], []
     for store in stores:
         for name, subject in Dataset.read(store, Labels).subjects.items():
@@ -140,7 +139,7 @@ def doubts_of(out: Path, stores: Sequence[Path]) -> list[str]:
                 rows = a.valid & b.valid
                 off = np.abs(a.expressions - b.expressions)[rows]
                 told.append(a.confidence[rows])
-                errors.append(np.stack([off[:, regions == i].mean(1) for i in range(len(CONFIDENCE_REGIONS))], 1))
+                errors.append(off @ REGION_MEANS)
     confidence, error = np.concatenate(told), np.concatenate(errors)
     lines = []
     for i, region in enumerate(CONFIDENCE_REGIONS):

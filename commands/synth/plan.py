@@ -52,8 +52,8 @@ class Plan:
     def recipe(self) -> Recipe:
         """All that decides the bytes."""
         options = {
-            "subjects": list(self.subjects), "frames": self.frames, "pixels": self.pixels, "prompted": self.prompted,
-            "rare": self.rare, "glasses": self.glasses, "spread": self.spread,
+            "identities": len(self.subjects) - len(self.rigs), "frames": self.frames, "pixels": self.pixels,
+            "prompted": self.prompted, "rare": self.rare, "glasses": self.glasses, "spread": self.spread,
         }  # fmt: skip
         return Recipe(command="synth", options=options, seed=self.seed, inputs=dict(self.digests))
 

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from refa_cli.face.branches import REGION_OF
+from refa_cli.face.branches import REGION_MEANS
 from refa_cli.formats.rows import evenly
 from refa_cli.networks.adaptation import Discriminator, schedule
 from refa_cli.networks.augmentation import Augmentation, swap_sides
@@ -125,8 +125,7 @@ def _label_loss(out: Out, batch: Batch, progress: float) -> tuple[Tensor, dict[s
     off = (out.weights - batch.weights).abs()
     weights = (rounded(off, width_at(progress)) * counts).sum() / (many * off.shape[1])
     gaze = ((out.gaze - batch.gaze).abs().mean((1, 2))[:, None] * counts).sum() / many
-    regions = torch.tensor(REGION_OF, device=off.device)
-    error = torch.stack([off[:, regions == r].mean(1) for r in range(out.spread.shape[1])], 1).detach()
+    error = off.detach() @ torch.from_numpy(REGION_MEANS).to(off)
     doubt = ((error * torch.exp(-out.spread) + out.spread) * counts).sum() / (many * out.spread.shape[1])
     loss = SHAPES_WEIGHT * weights + GAZE_WEIGHT * gaze + DOUBT_WEIGHT * doubt
     told = (off.detach() * counts).sum() / (many * off.shape[1])
