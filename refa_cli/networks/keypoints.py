@@ -5,7 +5,8 @@
 
 A trunk for each kind of camera, shared by left and right as in the tracker, and a decoder that brings what its stages
 saw back to a quarter of the resolution. A keypoint's place is the mean of its map (integral regression: Sun et al.,
-ECCV 2018), its spread the map's standard deviation; whether it is seen at all is told apart.
+ECCV 2018), its spread the map's standard deviation times what is learned of how much that tells too much or too little;
+whether it is seen at all is told apart.
 """
 
 from __future__ import annotations
@@ -21,18 +22,22 @@ from refa_cli.networks.encoder import WIDTHS, Trunk, levelled
 
 DECODER: Final = 48
 """Channels of the decoder."""
+BOUND: Final = 15.0
+"""Largest logit of a map: shares stay above 1e-13, far from numbers too small to be normal, which processors are slow
+with."""
 
 
 class Found(NamedTuple):
     """Keypoints of N moments and C cameras."""
 
     place: Tensor  # [N, C, 100, 2] column and row as shares 0 ... 1 of the picture, as cameras deliver it
-    spread: Tensor  # [N, C, 100] standard deviation of the heat map, share of the picture
+    spread: Tensor  # [N, C, 100] standard deviation along an axis that is expected of the place, share of the picture
     seen: Tensor  # [N, C, 100] logit of being seen
+    maps: Tensor  # [N, C, 100, S / 4, S / 4] logarithms of the shares that places have
 
 
 class Finder(nn.Module):
-    """One kind of camera: pictures [N, 1, S, S] to maps [N, 100, S / 4, S / 4] and logits [N, 100]."""
+    """One kind of camera: pictures [N, 1, S, S] to maps [N, 100, S / 4, S / 4] and twice [N, 100]."""
 
     def __init__(self, size: str) -> None:
         super().__init__()
@@ -43,16 +48,21 @@ class Finder(nn.Module):
         self.smooth_norm = nn.ModuleList([nn.BatchNorm2d(DECODER) for _ in widths[:-1]])
         self.told_maps = nn.Conv2d(DECODER, len(KEYPOINTS), 1)
         self.told_seen = nn.Linear(widths[-1], len(KEYPOINTS))
+        self.told_spread = nn.Linear(widths[-1], len(KEYPOINTS))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Maps are logits over their places."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Maps are logarithms of the shares that places have; then whether keypoints are seen, and the logarithm of
+        how their spread differs from their map's."""
         stages = self.trunk.stages(x)
         held = self.beside[-1](stages[-1])
         for level in range(len(stages) - 2, -1, -1):
             wide = nn.functional.interpolate(held, size=stages[level].shape[2:], mode="nearest")
             joined = torch.relu(wide + self.beside[level](stages[level]))
             held = torch.relu(self.smooth_norm[level](self.smooth[level](joined)))
-        return self.told_maps(held), self.told_seen(stages[-1].mean((2, 3)))
+        bounded = BOUND * torch.tanh(self.told_maps(held) / BOUND)
+        maps = bounded.float().flatten(2).log_softmax(-1).reshape(bounded.shape)
+        whole = stages[-1].mean((2, 3))
+        return maps, self.told_seen(whole), self.told_spread(whole)
 
 
 class KeypointFinder(nn.Module):
@@ -68,21 +78,22 @@ class KeypointFinder(nn.Module):
         """pictures [N, C, S, S], in counts, right ones mirrored, in which a right camera's keypoints are
         found as those of the left; they come out as what they are."""
         count = len(pictures)
-        found: list[tuple[Tensor, Tensor, Tensor]] = [(pictures, pictures, pictures)] * len(self.cameras)
+        found: list[tuple[Tensor, ...]] = [(pictures,) * 4] * len(self.cameras)
         for kind, finder in self.finders.items():
             own = [c for c, encoder in enumerate(self.cameras.kinds) if encoder == kind]
-            maps, seen = finder(levelled(torch.cat([pictures[:, c] for c in own]))[:, None])
-            place, spread = moments(maps)
-            for i, camera in enumerate(own):
-                rows = slice(i * count, (i + 1) * count)
-                found[camera] = _as_delivered(place[rows], spread[rows], seen[rows], self.cameras.mirrored[camera])
-        return Found(*(torch.stack([one[i] for one in found], 1) for i in range(3)))
+            told = finder(levelled(torch.cat([pictures[:, c] for c in own]))[:, None])
+            for camera, *parts in zip(own, *(part.split(count) for part in told), strict=True):
+                maps, seen, wider = _as_delivered(*parts) if self.cameras.mirrored[camera] else parts
+                place, spread = moments(maps)
+                found[camera] = (place, spread.detach() * wider.exp(), seen, maps)
+        return Found(*(torch.stack([one[i] for one in found], 1) for i in range(4)))
 
 
 def moments(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """(mean [N, K, 2], standard deviation [N, K]) of softmaxed maps [N, K, H, W], as shares of the picture."""
+    """(mean [N, K, 2], standard deviation [N, K]) of maps [N, K, H, W] of logarithms of shares, as shares of the
+    picture."""
     height, width = maps.shape[2:]
-    share = maps.float().flatten(2).softmax(-1).reshape(maps.shape)
+    share = maps.exp()
     rows = (torch.arange(height, dtype=share.dtype, device=maps.device) + 0.5) / height
     columns = (torch.arange(width, dtype=share.dtype, device=maps.device) + 0.5) / width
     across, down = share.sum(2), share.sum(3)
@@ -91,8 +102,20 @@ def moments(maps: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([x, y], -1), (square.clamp(min=0) / 2 + 1e-10).sqrt()
 
 
-def _as_delivered(place: Tensor, spread: Tensor, seen: Tensor, mirrored: bool) -> tuple[Tensor, Tensor, Tensor]:
-    if not mirrored:
-        return place, spread, seen
-    flipped = torch.stack([1 - place[..., 0], place[..., 1]], -1)
-    return flipped[:, MIRROR], spread[:, MIRROR], seen[:, MIRROR]
+def surprise(maps: Tensor, place: Tensor) -> Tensor:
+    """How little [...] maps [..., H, W] of logarithms of shares expect of places [..., 2], shares of the picture: minus
+    the logarithm, linear between the four cells around, so that the map that expects most has its mean there."""
+    size = place.new_tensor([maps.shape[-1], maps.shape[-2]])
+    at = torch.minimum((place * size - 0.5).clamp(min=0), size - 1)
+    low = torch.minimum(at.floor(), size - 2)
+    right, below = (at - low).unbind(-1)
+    first = (low[..., 1] * size[0] + low[..., 0]).long()
+    cells = torch.stack([first, first + 1, first + maps.shape[-1], first + maps.shape[-1] + 1], -1)
+    weights = torch.stack([(1 - right) * (1 - below), right * (1 - below), (1 - right) * below, right * below], -1)
+    return -(maps.flatten(-2).gather(-1, cells) * weights).sum(-1)
+
+
+def _as_delivered(maps: Tensor, seen: Tensor, wider: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What is found in a mirrored picture, of the picture as it was."""
+    twins = torch.tensor(MIRROR, device=maps.device)
+    return maps.flip(-1)[:, twins], seen[:, twins], wider[:, twins]
