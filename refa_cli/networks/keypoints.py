@@ -20,7 +20,7 @@ from refa_cli.face.keypoints import KEYPOINTS, MIRROR
 from refa_cli.formats.cameras import Cameras
 from refa_cli.networks.encoder import WIDTHS, Trunk, levelled
 
-DECODER: Final = 48
+DECODER: Final = 64
 """Channels of the decoder."""
 BOUND: Final = 15.0
 """Largest logit of a map: shares stay above 1e-13, far from numbers too small to be normal, which processors are slow
@@ -46,6 +46,8 @@ class Finder(nn.Module):
         self.beside = nn.ModuleList([nn.Conv2d(width, DECODER, 1) for width in widths])
         self.smooth = nn.ModuleList([nn.Conv2d(DECODER, DECODER, 3, 1, 1, bias=False) for _ in widths[:-1]])
         self.smooth_norm = nn.ModuleList([nn.BatchNorm2d(DECODER) for _ in widths[:-1]])
+        self.fine = nn.Conv2d(DECODER, DECODER, 3, 1, 1, bias=False)
+        self.fine_norm = nn.BatchNorm2d(DECODER)
         self.told_maps = nn.Conv2d(DECODER, len(KEYPOINTS), 1)
         self.told_seen = nn.Linear(widths[-1], len(KEYPOINTS))
         self.told_spread = nn.Linear(widths[-1], len(KEYPOINTS))
@@ -59,6 +61,7 @@ class Finder(nn.Module):
             wide = nn.functional.interpolate(held, size=stages[level].shape[2:], mode="nearest")
             joined = torch.relu(wide + self.beside[level](stages[level]))
             held = torch.relu(self.smooth_norm[level](self.smooth[level](joined)))
+        held = held + torch.relu(self.fine_norm(self.fine(held)))
         bounded = BOUND * torch.tanh(self.told_maps(held) / BOUND)
         maps = bounded.float().flatten(2).log_softmax(-1).reshape(bounded.shape)
         whole = stages[-1].mean((2, 3))
