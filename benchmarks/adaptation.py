@@ -141,7 +141,7 @@ Trained on labelled synthetic frames and unlabelled real ones, with gradient rev
 | --- | --- | --- | --- |
 {table(held[ADAPTED], held[PLAIN], "winks")}
 
-A linear discriminant on the features tells real from synthetic frames, of people it was not fitted to, in
+A linear discriminant, fitted to the features of half of the frames, tells real from synthetic ones among the others in
 {apart["with adaptation"]:.1%} of cases with adaptation and in {apart["without"]:.1%} without (50 % is chance).
 
 ![First two principal components of the features, each dot a frame: with adaptation and without](adaptation.png)

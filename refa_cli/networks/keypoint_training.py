@@ -17,7 +17,7 @@ from refa_cli.formats.rows import evenly
 from refa_cli.formats.spec import B1, F32
 from refa_cli.formats.synth import Synth
 from refa_cli.networks.augmentation import Augmentation
-from refa_cli.networks.keypoints import Found, KeypointFinder, surprise
+from refa_cli.networks.keypoints import Found, KeypointFinder, cross_entropy
 from refa_cli.networks.pool import Pool
 from refa_cli.networks.samples import Samples, from_synth
 
@@ -70,7 +70,7 @@ class KeypointTask:
     def loss(
         self, step: int, progress: float, rng: np.random.Generator, random: torch.Generator
     ) -> tuple[Tensor, dict[str, float]]:
-        """Of one batch: distances of seen keypoints, what their maps expect, whether they are seen, and how likely the
+        """Of one batch: distances of seen keypoints, cross-entropy of their maps and of visibility, and how likely the
         distances are by Laplace's distribution with the spread told."""
         assert self.pool is not None
         rows = self.pool.draw(self.batch, rng)
@@ -84,9 +84,9 @@ class KeypointTask:
         off = (out.place - place.clamp(-1, 2)).abs().sum(-1)
         distance = (off * counts).sum() / many
         told = nn.functional.binary_cross_entropy_with_logits(out.seen, counts)
-        wondered = (surprise(out.maps, place) * counts).sum() / many
+        map_loss = (cross_entropy(out.maps, place) * counts).sum() / many
         doubt = ((2**0.5 * off.detach() / out.spread + 2 * torch.log(out.spread)) * counts).sum() / many
-        loss = distance + MAP_WEIGHT * wondered + SEEN_WEIGHT * told + SPREAD_WEIGHT * doubt
+        loss = distance + MAP_WEIGHT * map_loss + SEEN_WEIGHT * told + SPREAD_WEIGHT * doubt
         return loss, {"distance": float(distance.detach()), "seen": float(told.detach())}
 
     def validate(self) -> dict[str, float]:

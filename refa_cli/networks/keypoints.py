@@ -1,7 +1,7 @@
 """Finding a face's keypoints in every camera's picture, with a heat map for each.
 
     finder = KeypointFinder("small", cameras, 224)
-    out = finder(pictures)                     # place, spread, seen
+    out = finder(pictures)                     # place, spread, seen, maps
 
 A trunk for each kind of camera, shared by left and right as in the tracker, and a decoder that brings what its stages
 saw back to a quarter of the resolution. A keypoint's place is the mean of its map (integral regression: Sun et al.,
@@ -23,8 +23,8 @@ from refa_cli.networks.encoder import WIDTHS, Trunk, levelled
 DECODER: Final = 64
 """Channels of the decoder."""
 BOUND: Final = 15.0
-"""Largest logit of a map: shares stay above 1e-13, far from numbers too small to be normal, which processors are slow
-with."""
+"""Logits of maps lie within plus and minus this: probabilities stay far from numbers too small to be normal, which
+processors are slow with."""
 
 
 class Found(NamedTuple):
@@ -33,11 +33,11 @@ class Found(NamedTuple):
     place: Tensor  # [N, C, 100, 2] column and row as shares 0 ... 1 of the picture, as cameras deliver it
     spread: Tensor  # [N, C, 100] standard deviation along an axis that is expected of the place, share of the picture
     seen: Tensor  # [N, C, 100] logit of being seen
-    maps: Tensor  # [N, C, 100, S / 4, S / 4] logarithms of the shares that places have
+    maps: Tensor  # [N, C, 100, S / 4, S / 4] log-probabilities of the cells
 
 
 class Finder(nn.Module):
-    """One kind of camera: pictures [N, 1, S, S] to maps [N, 100, S / 4, S / 4] and twice [N, 100]."""
+    """One kind of camera: pictures [N, 1, S, S] to maps [N, 100, S / 4, S / 4], visibility and scale [N, 100]."""
 
     def __init__(self, size: str) -> None:
         super().__init__()
@@ -53,8 +53,8 @@ class Finder(nn.Module):
         self.told_spread = nn.Linear(widths[-1], len(KEYPOINTS))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Maps are logarithms of the shares that places have; then whether keypoints are seen, and the logarithm of
-        how their spread differs from their map's."""
+        """Maps are log-probabilities of their cells; visibility a logit; scale the logarithm of how much larger the
+        spread is than the map's."""
         stages = self.trunk.stages(x)
         held = self.beside[-1](stages[-1])
         for level in range(len(stages) - 2, -1, -1):
@@ -62,10 +62,10 @@ class Finder(nn.Module):
             joined = torch.relu(wide + self.beside[level](stages[level]))
             held = torch.relu(self.smooth_norm[level](self.smooth[level](joined)))
         held = held + torch.relu(self.fine_norm(self.fine(held)))
-        bounded = BOUND * torch.tanh(self.told_maps(held) / BOUND)
-        maps = bounded.float().flatten(2).log_softmax(-1).reshape(bounded.shape)
         whole = stages[-1].mean((2, 3))
-        return maps, self.told_seen(whole), self.told_spread(whole)
+        with torch.autocast(x.device.type, enabled=False):  # half a float's logits would shift places
+            logits = BOUND * torch.tanh(self.told_maps(held.float()) / BOUND)
+            return log_probabilities(logits), self.told_seen(whole.float()), self.told_spread(whole.float())
 
 
 class KeypointFinder(nn.Module):
@@ -81,19 +81,24 @@ class KeypointFinder(nn.Module):
         """pictures [N, C, S, S], in counts, right ones mirrored, in which a right camera's keypoints are
         found as those of the left; they come out as what they are."""
         count = len(pictures)
-        found: list[tuple[Tensor, ...]] = [(pictures,) * 4] * len(self.cameras)
+        found: dict[int, tuple[Tensor, ...]] = {}
         for kind, finder in self.finders.items():
             own = [c for c, encoder in enumerate(self.cameras.kinds) if encoder == kind]
             told = finder(levelled(torch.cat([pictures[:, c] for c in own]))[:, None])
             for camera, *parts in zip(own, *(part.split(count) for part in told), strict=True):
-                maps, seen, wider = _as_delivered(*parts) if self.cameras.mirrored[camera] else parts
+                maps, seen, scale = _as_delivered(*parts) if self.cameras.mirrored[camera] else parts
                 place, spread = moments(maps)
-                found[camera] = (place, spread.detach() * wider.exp(), seen, maps)
-        return Found(*(torch.stack([one[i] for one in found], 1) for i in range(4)))
+                found[camera] = (place, spread.detach() * scale.exp(), seen, maps)
+        return Found(*(torch.stack([found[c][i] for c in range(len(found))], 1) for i in range(4)))
+
+
+def log_probabilities(logits: Tensor) -> Tensor:
+    """Of maps of logits [N, K, H, W]."""
+    return logits.flatten(2).log_softmax(-1).reshape(logits.shape)
 
 
 def moments(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """(mean [N, K, 2], standard deviation [N, K]) of maps [N, K, H, W] of logarithms of shares, as shares of the
+    """(mean [N, K, 2], standard deviation [N, K]) of maps [N, K, H, W] of log-probabilities, as shares of the
     picture."""
     height, width = maps.shape[2:]
     share = maps.exp()
@@ -105,9 +110,9 @@ def moments(maps: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([x, y], -1), (square.clamp(min=0) / 2 + 1e-10).sqrt()
 
 
-def surprise(maps: Tensor, place: Tensor) -> Tensor:
-    """How little [...] maps [..., H, W] of logarithms of shares expect of places [..., 2], shares of the picture: minus
-    the logarithm, linear between the four cells around, so that the map that expects most has its mean there."""
+def cross_entropy(maps: Tensor, place: Tensor) -> Tensor:
+    """[...] of maps [..., H, W] of log-probabilities and places [..., 2], shares of the picture, each of which is dealt
+    linearly to the four cells around it, so that the best map has its mean there."""
     size = place.new_tensor([maps.shape[-1], maps.shape[-2]])
     at = torch.minimum((place * size - 0.5).clamp(min=0), size - 1)
     low = torch.minimum(at.floor(), size - 2)
@@ -118,7 +123,7 @@ def surprise(maps: Tensor, place: Tensor) -> Tensor:
     return -(maps.flatten(-2).gather(-1, cells) * weights).sum(-1)
 
 
-def _as_delivered(maps: Tensor, seen: Tensor, wider: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _as_delivered(maps: Tensor, seen: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What is found in a mirrored picture, of the picture as it was."""
     twins = torch.tensor(MIRROR, device=maps.device)
-    return maps.flip(-1)[:, twins], seen[:, twins], wider[:, twins]
+    return maps.flip(-1)[:, twins], seen[:, twins], scale[:, twins]

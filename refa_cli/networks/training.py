@@ -119,13 +119,14 @@ class TrackerTask:
 
 
 def _label_loss(out: Out, batch: Batch, progress: float) -> tuple[Tensor, dict[str, float]]:
-    """l1 of weights and gaze over labelled samples; of the doubt, a Laplace likelihood of each region's own error."""
+    """Weights by a loss that narrows to l1 and l1 of gaze, over labelled samples; of the doubt, a Laplace likelihood of
+    each region's own error."""
     counts = batch.labelled.float()[:, None]
     many = counts.sum().clamp(min=1)
     off = (out.weights - batch.weights).abs()
     weights = (rounded(off, width_at(progress)) * counts).sum() / (many * off.shape[1])
     gaze = ((out.gaze - batch.gaze).abs().mean((1, 2))[:, None] * counts).sum() / many
-    error = off.detach() @ torch.from_numpy(REGION_MEANS).to(off)
+    error = (off.detach()[..., None] * torch.from_numpy(REGION_MEANS).to(off)).sum(1)
     doubt = ((error * torch.exp(-out.spread) + out.spread) * counts).sum() / (many * out.spread.shape[1])
     loss = SHAPES_WEIGHT * weights + GAZE_WEIGHT * gaze + DOUBT_WEIGHT * doubt
     told = (off.detach() * counts).sum() / (many * off.shape[1])

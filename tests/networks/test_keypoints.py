@@ -13,7 +13,7 @@ from refa_cli.face.keypoints import KEYPOINTS, MIRROR
 from refa_cli.formats.cameras import Cameras
 from refa_cli.formats.model import KeypointModel
 from refa_cli.networks.keypoint_training import keypoints_of, located
-from refa_cli.networks.keypoints import KeypointFinder, moments, surprise
+from refa_cli.networks.keypoints import KeypointFinder, cross_entropy, log_probabilities, moments
 from refa_cli.networks.packing import unpack_keypoints
 from tests.networks.made import SIDE, marked
 
@@ -30,7 +30,7 @@ def test_moments_of_maps() -> None:
     maps = torch.full((1, 2, 8, 16), -50.0)
     maps[0, 0, 3, 5] = 0.0
     maps[0, 1, 2, 4] = maps[0, 1, 2, 12] = 0.0
-    place, spread = moments(maps.flatten(2).log_softmax(-1).view_as(maps))
+    place, spread = moments(log_probabilities(maps))
     torch.testing.assert_close(place[0, 0], torch.tensor([5.5 / 16, 3.5 / 8]))
     torch.testing.assert_close(place[0, 1], torch.tensor([8.5 / 16, 2.5 / 8]))
     assert spread[0, 0] < 1e-3 and spread[0, 1] == pytest.approx(4 / 16 / np.sqrt(2), rel=1e-3)
@@ -43,11 +43,11 @@ def test_the_map_that_expects_a_place_most_has_its_mean_there() -> None:
     losses = []
     for _ in range(400):
         optimizer.zero_grad()
-        loss = surprise(maps.flatten(2).log_softmax(-1).view_as(maps), place).sum()
+        loss = cross_entropy(log_probabilities(maps), place).sum()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    mean, spread = moments(maps.detach().flatten(2).log_softmax(-1).view_as(maps))
+    mean, spread = moments(log_probabilities(maps.detach()))
     assert losses[0] == pytest.approx(2 * np.log(128), rel=1e-5)
     torch.testing.assert_close(mean, place, atol=2e-3, rtol=0)
     assert spread.max() < 1 / 8
@@ -60,7 +60,7 @@ def test_a_place_outside_of_the_picture_is_as_its_edge() -> None:
         .log_softmax(-1)
         .view(1, 1, 8, 16)
     )
-    far = surprise(maps, torch.tensor([[[-200.0, 9.0]]]))
+    far = cross_entropy(maps, torch.tensor([[[-200.0, 9.0]]]))
     torch.testing.assert_close(far, -maps[:, :, 7, 0])
 
 
@@ -74,6 +74,8 @@ def test_right_cameras_find_the_other_side() -> None:
     torch.testing.assert_close(out.place[:, 1, :, 0], 1 - out.place[:, 0][:, MIRROR, 0])
     torch.testing.assert_close(out.place[:, 1, :, 1], out.place[:, 0][:, MIRROR, 1])
     torch.testing.assert_close(out.seen[:, 1], out.seen[:, 0][:, MIRROR])
+    torch.testing.assert_close(out.spread[:, 1], out.spread[:, 0][:, MIRROR])
+    torch.testing.assert_close(out.maps[:, 1], out.maps[:, 0][:, MIRROR].flip(-1))
 
 
 def test_it_learns_to_find_what_is_there(tmp_path: Path) -> None:

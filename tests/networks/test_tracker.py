@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from refa_cli.face.branches import EYE_INDICES, FACE_INDICES, REGION_OF, region_of
+from refa_cli.face.branches import EYE_INDICES, FACE_INDICES, REGION_MEANS, REGION_OF, region_of
 from refa_cli.face.shapes import EXPRESSIONS, INDEX, MIRROR
 from refa_cli.formats.cameras import Cameras
 from refa_cli.networks.adaptation import Discriminator, reversed_gradient, schedule
@@ -34,6 +34,9 @@ def test_every_shape_has_one_branch_and_a_region() -> None:
     assert sorted([*FACE_INDICES, *EYE_INDICES[0], *EYE_INDICES[1]]) == list(range(53))
     assert region_of("BrowLowererL") == 0 and region_of("EyesClosedR") == 1 and region_of("LipSuckLB") == 2
     assert len(REGION_OF) == 53 and set(REGION_OF) == {0, 1, 2}
+    told = np.random.default_rng(0).random(53).astype(np.float32)
+    means = [told[np.array(REGION_OF) == region].mean() for region in range(3)]
+    np.testing.assert_allclose(told @ REGION_MEANS, means, rtol=1e-5)
 
 
 def test_left_and_right_share_an_encoder() -> None:
