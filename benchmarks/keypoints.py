@@ -33,7 +33,7 @@ from refa_cli.networks.samples import from_captures
 from refa_cli.render.rasterize import in_sight, see
 
 FOLDER = Path(__file__).parent
-STEPS, BATCH, EVERY, FULL = 5000, 16, 40, 400
+STEPS, BATCH, EVERY, FULL = 8000, 16, 40, 400
 
 
 def truth_of(out: Path, subject: str, recording: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

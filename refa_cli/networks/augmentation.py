@@ -25,27 +25,34 @@ class Augmentation:
     dropped: float = 0.02
     swapped: float = 0.5
 
-    def pictures(self, frames: Tensor, random: torch.Generator) -> Tensor:
-        """frames [N, C, S, S] in counts, each picture changed on its own."""
-        n, c, side, _ = frames.shape
-        flat = frames.reshape(n * c, 1, side, side)
-
-        def normal(*shape: int) -> Tensor:
-            return torch.randn(*shape, generator=random)
-
-        turn, scale = self.turn * normal(n * c), 1 + self.scale * normal(n * c)
-        shift = 2 * self.shift * normal(n * c, 2)
+    def moves(self, pictures: int, random: torch.Generator) -> Tensor:
+        """[N, 2, 3] how pictures move: to where each place of the new picture lies in the old one, -1 ... 1."""
+        turn = self.turn * torch.randn(pictures, generator=random)
+        scale = 1 + self.scale * torch.randn(pictures, generator=random)
+        shift = 2 * self.shift * torch.randn(pictures, 2, generator=random)
         cos, sin = scale * torch.cos(turn), scale * torch.sin(turn)
-        rows = torch.stack([torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1)
-        grid = torch.nn.functional.affine_grid(rows, [n * c, 1, side, side], align_corners=False)
+        return torch.stack([torch.stack([cos, -sin, shift[:, 0]], 1), torch.stack([sin, cos, shift[:, 1]], 1)], 1)
+
+    def pictures(self, frames: Tensor, moves: Tensor, random: torch.Generator) -> Tensor:
+        """frames [N, C, S, S] in counts, each picture moved by its own of moves [N C, 2, 3] and changed on its own."""
+        flat = frames.reshape(-1, 1, *frames.shape[2:])
+        grid = torch.nn.functional.affine_grid(moves, list(flat.shape), align_corners=False)
         moved = torch.nn.functional.grid_sample(flat, grid, padding_mode="border", align_corners=False)
-        gain = torch.exp(self.exposure * normal(n * c, 1, 1, 1))
-        noise = self.noise * torch.rand(n * c, 1, 1, 1, generator=random)
-        return (gain * moved + noise * normal(n * c, 1, side, side)).clamp(0, 255).reshape(n, c, side, side)
+        gain = torch.exp(self.exposure * torch.randn(len(flat), 1, 1, 1, generator=random))
+        noise = self.noise * torch.rand(len(flat), 1, 1, 1, generator=random)
+        changed = gain * moved + noise * torch.randn(*flat.shape, generator=random)
+        return changed.clamp(0, 255).reshape(frames.shape)
 
     def present(self, present: Tensor, random: torch.Generator) -> Tensor:
         """present [N, C] with some cameras missing."""
         return present & (torch.rand(present.shape, generator=random) >= self.dropped)
+
+
+def moved_places(place: Tensor, moves: Tensor) -> Tensor:
+    """Where places [N, K, 2], shares of the picture, lie in pictures that moved by `moves` [N, 2, 3]."""
+    back = torch.linalg.inv(moves[:, :, :2])
+    out: Tensor = ((2 * place - 1 - moves[:, None, :, 2]) @ back.mT + 1) / 2
+    return out
 
 
 def swap_sides(

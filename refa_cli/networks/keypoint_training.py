@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from refa_cli.formats.cameras import Cameras
@@ -16,7 +17,7 @@ from refa_cli.formats.dataset import Dataset
 from refa_cli.formats.rows import evenly
 from refa_cli.formats.spec import B1, F32
 from refa_cli.formats.synth import Synth
-from refa_cli.networks.augmentation import Augmentation
+from refa_cli.networks.augmentation import Augmentation, moved_places
 from refa_cli.networks.keypoints import Found, KeypointFinder, cross_entropy
 from refa_cli.networks.pool import Pool
 from refa_cli.networks.samples import Samples, from_synth
@@ -26,8 +27,6 @@ MAP_WEIGHT, SEEN_WEIGHT, SPREAD_WEIGHT = 0.3, 0.02, 0.01
 picture. Maps that are asked for their mean alone stay as wide as a quarter of the picture, and find less."""
 VALIDATED: Final = 300
 """Frames that a validation looks at."""
-ONLY_LIGHT: Final = Augmentation(shift=0, scale=0, turn=0, dropped=0, swapped=0)
-"""Where keypoints are must stay where it is: the synthetic donnings move them about enough."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,7 @@ class KeypointTask:
         self, finder: KeypointFinder, data: KeypointSamples, train: set[str], held: set[str], batch: int
     ) -> None:  # fmt: skip
         self.finder, self.data, self.batch = finder, data, batch
+        self.augmentation = Augmentation()
         self.pool, self.held = Pool.of(data.samples, train), data.samples.rows_of(held)
 
     def modules(self) -> Mapping[str, nn.Module]:
@@ -74,12 +74,10 @@ class KeypointTask:
         distances are by Laplace's distribution with the spread told."""
         assert self.pool is not None
         rows = self.pool.draw(self.batch, rng)
-        frames = ONLY_LIGHT.pictures(torch.from_numpy(self.data.samples.frames[rows]).float(), random)
+        frames, place, seen = self._drawn(rows, random)
         device = next(self.finder.parameters()).device
         out: Found = self.finder(frames.to(device))
-        place = torch.from_numpy(self.data.place[rows]).to(device)
-        seen = torch.from_numpy(self.data.seen[rows]).to(device)
-        counts = seen.float()
+        place, counts = place.to(device), seen.to(device).float()
         many = counts.sum().clamp(min=1)
         off = (out.place - place.clamp(-1, 2)).abs().sum(-1)
         distance = (off * counts).sum() / many
@@ -88,6 +86,21 @@ class KeypointTask:
         doubt = ((2**0.5 * off.detach() / out.spread + 2 * torch.log(out.spread)) * counts).sum() / many
         loss = distance + MAP_WEIGHT * map_loss + SEEN_WEIGHT * told + SPREAD_WEIGHT * doubt
         return loss, {"distance": float(distance.detach()), "seen": float(told.detach())}
+
+    def _drawn(self, rows: NDArray[np.intp], random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures as augmentation changes them, and where keypoints are then and which are seen."""
+        frames = torch.from_numpy(self.data.samples.frames[rows]).float()
+        place, seen = torch.from_numpy(self.data.place[rows]), torch.from_numpy(self.data.seen[rows])
+        moves = self.augmentation.moves(frames.shape[0] * frames.shape[1], random)
+        place = self._mirrored(moved_places(self._mirrored(place).flatten(0, 1), moves).view_as(place))
+        seen = seen & ((place > 0) & (place < 1)).all(-1)
+        return self.augmentation.pictures(frames, moves, random), place, seen
+
+    def _mirrored(self, place: Tensor) -> Tensor:
+        """Places in the pictures of right cameras as samples hold them, which is mirrored, or back."""
+        mirrored = torch.tensor(self.finder.cameras.mirrored)[:, None]
+        x, y = place.unbind(-1)
+        return torch.stack([torch.where(mirrored, 1 - x, x), y], -1)
 
     def validate(self) -> dict[str, float]:
         """Median distance of seen keypoints of people that are held back, share of the picture."""

@@ -112,7 +112,8 @@ class TrackerTask:
         real = torch.arange(self.batch) < reals
         which = torch.rand(self.batch, generator=random) < self.augmentation.swapped
         frames, present, weights, gaze = swap_sides(self.tracker.cameras, which, frames, present, weights, gaze)
-        pictures = self.augmentation.pictures(frames.float(), random)
+        moves = self.augmentation.moves(frames.shape[0] * frames.shape[1], random)
+        pictures = self.augmentation.pictures(frames.float(), moves, random)
         present = self.augmentation.present(present, random)
         device = self.tracker.absent.device
         return Batch(*(part.to(device) for part in (pictures, present, weights, gaze, labelled, real)))

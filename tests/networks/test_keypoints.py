@@ -12,7 +12,7 @@ from refa_cli import app
 from refa_cli.face.keypoints import KEYPOINTS, MIRROR
 from refa_cli.formats.cameras import Cameras
 from refa_cli.formats.model import KeypointModel
-from refa_cli.networks.keypoint_training import keypoints_of, located
+from refa_cli.networks.keypoint_training import KeypointTask, keypoints_of, located
 from refa_cli.networks.keypoints import KeypointFinder, cross_entropy, log_probabilities, moments
 from refa_cli.networks.packing import unpack_keypoints
 from tests.networks.made import SIDE, marked
@@ -76,6 +76,23 @@ def test_right_cameras_find_the_other_side() -> None:
     torch.testing.assert_close(out.seen[:, 1], out.seen[:, 0][:, MIRROR])
     torch.testing.assert_close(out.spread[:, 1], out.spread[:, 0][:, MIRROR])
     torch.testing.assert_close(out.maps[:, 1], out.maps[:, 0][:, MIRROR].flip(-1))
+
+
+def test_places_are_drawn_where_their_spots_are(tmp_path: Path) -> None:
+    """In pictures that augmentation moved, those of right cameras mirrored."""
+    cameras = Cameras(NAMES, NAMES)
+    data = keypoints_of(marked(tmp_path), cameras, SIDE, ("P0001",))
+    finder = KeypointFinder("small", cameras, SIDE)
+    task = KeypointTask(finder, data, {"P0001"}, set(), 8)
+    rows = np.arange(len(data.samples))
+    frames, place, seen = task._drawn(rows, torch.Generator().manual_seed(0))
+    at = (SIDE * place[:, :, 0]).long().clamp(0, SIDE - 1)
+    for camera, mirrored in enumerate(cameras.mirrored):
+        here = seen[:, camera, 0]
+        column = SIDE - 1 - at[:, camera, 0] if mirrored else at[:, camera, 0]
+        spot = frames[torch.arange(len(rows)), camera, at[:, camera, 1], column]
+        bright = (spot > frames[:, camera].flatten(1).quantile(0.9, dim=1))[here]
+        assert here.sum() > 20 and bright.float().mean() > 0.9
 
 
 def test_it_learns_to_find_what_is_there(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from refa_cli.face.branches import EYE_INDICES, FACE_INDICES, REGION_MEANS, REGI
 from refa_cli.face.shapes import EXPRESSIONS, INDEX, MIRROR
 from refa_cli.formats.cameras import Cameras
 from refa_cli.networks.adaptation import Discriminator, reversed_gradient, schedule
-from refa_cli.networks.augmentation import Augmentation, swap_sides
+from refa_cli.networks.augmentation import Augmentation, moved_places, swap_sides
 from refa_cli.networks.encoder import Encoder
 from refa_cli.networks.tracker import Tracker
 
@@ -124,15 +124,38 @@ def test_in_a_mirror_sides_change_places_and_twice_is_nothing() -> None:
     assert [MIRROR[i] for i in MIRROR] == list(range(len(EXPRESSIONS)))
 
 
+def augmented(augmentation: Augmentation, frames: torch.Tensor, seed: int) -> torch.Tensor:
+    random = torch.Generator().manual_seed(seed)
+    return augmentation.pictures(frames, augmentation.moves(frames.shape[0] * frames.shape[1], random), random)
+
+
+def test_places_move_with_their_pictures() -> None:
+    """A spot is found where `moved_places` says that it went."""
+    side = 64
+    place = torch.tensor([[[0.35, 0.6]], [[0.62, 0.41]], [[0.5, 0.5]]])
+    centres = (torch.arange(side) + 0.5) / side
+    down, across = torch.meshgrid(centres, centres, indexing="ij")
+    frames = 200 * torch.exp(-((across - place[..., :1, None]) ** 2 + (down - place[..., 1:, None]) ** 2) / 0.005)
+    only_moving = Augmentation(0.05, 0.1, 0.3, 0, 0, 0, 0)
+    random = torch.Generator().manual_seed(1)
+    moves = only_moving.moves(3, random)
+    seen = only_moving.pictures(frames, moves, random)[:, 0]
+    share = seen / seen.sum((1, 2), keepdim=True)
+    centre = torch.stack([(share * across).sum((1, 2)), (share * down).sum((1, 2))], -1)
+    expected = moved_places(place, moves)[:, 0]
+    assert (expected - place[:, 0]).abs().max() > 0.03
+    torch.testing.assert_close(centre, expected, atol=0.003, rtol=0)
+
+
 def test_augmentation_changes_what_it_says() -> None:
     frames = 255 * torch.rand(2, 5, 16, 16, generator=torch.Generator().manual_seed(3))
     none = Augmentation(0, 0, 0, 0, 0, 0, 0)
-    same = none.pictures(frames, torch.Generator().manual_seed(0))
+    same = augmented(none, frames, 0)
     torch.testing.assert_close(same, frames, atol=0.05, rtol=0)
-    brighter = Augmentation(0, 0, 0, 0.5, 0, 0, 0).pictures(frames, torch.Generator().manual_seed(0))
+    brighter = augmented(Augmentation(0, 0, 0, 0.5, 0, 0, 0), frames, 0)
     gain = (brighter / frames.clamp(min=1)).flatten(2).median(-1).values
     assert gain.std() > 0.1
     dropped = Augmentation(dropped=0.5).present(torch.ones(200, 5, dtype=torch.bool), torch.Generator().manual_seed(0))
     assert 0.4 < dropped.float().mean() < 0.6
-    repeated = [Augmentation().pictures(frames, torch.Generator().manual_seed(7)) for _ in range(2)]
+    repeated = [augmented(Augmentation(), frames, 7) for _ in range(2)]
     assert torch.equal(*repeated) and not np.allclose(repeated[0], frames)
