@@ -47,7 +47,7 @@ def arguments(data: Path, out: Path, steps: int, *more: str) -> list[str]:
 @pytest.fixture(scope="module")
 def model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    assert app.main(arguments(data, folder / "model.npz", 160, "--curves", str(folder / "curves.png"))) == 0
+    assert app.main(arguments(data, folder / "model.npz", 300, "--curves", str(folder / "curves.png"))) == 0
     assert (folder / "curves.png").stat().st_size > 1000 and not (folder / "model.npz.training").exists()
     return folder / "model.npz"
 
