@@ -54,12 +54,7 @@ def test_the_map_that_expects_a_place_most_has_its_mean_there() -> None:
 
 
 def test_a_place_outside_of_the_picture_is_as_its_edge() -> None:
-    maps = (
-        torch.randn(1, 1, 8, 16, generator=torch.Generator().manual_seed(0))
-        .flatten(2)
-        .log_softmax(-1)
-        .view(1, 1, 8, 16)
-    )
+    maps = log_probabilities(torch.randn(1, 1, 8, 16, generator=torch.Generator().manual_seed(0)))
     far = cross_entropy(maps, torch.tensor([[[-200.0, 9.0]]]))
     torch.testing.assert_close(far, -maps[:, :, 7, 0])
 
@@ -119,6 +114,7 @@ def test_it_learns_to_find_what_is_there(tmp_path: Path) -> None:
     off = np.linalg.norm(place - data.place, axis=-1)
     assert np.median(off[data.seen]) < 1.5 / SIDE
     assert seen[data.seen].mean() > seen[~data.seen].mean() + 0.3
+    assert (spread > 0).all()
     along = np.abs(place - data.place)[data.seen].mean(1)
     assert 0.3 < np.median(spread[data.seen]) / along.mean() < 3
 
