@@ -18,7 +18,7 @@ from refa_cli.formats.rows import evenly
 from refa_cli.formats.spec import B1, F32
 from refa_cli.formats.synth import Synth
 from refa_cli.networks.augmentation import Augmentation, moved_places
-from refa_cli.networks.keypoints import Found, KeypointFinder, cross_entropy
+from refa_cli.networks.keypoints import Found, KeypointFinder, cross_entropy, turned
 from refa_cli.networks.pool import Pool
 from refa_cli.networks.samples import Samples, from_synth
 
@@ -82,25 +82,21 @@ class KeypointTask:
         off = (out.place - place.clamp(-1, 2)).abs().sum(-1)
         distance = (off * counts).sum() / many
         told = nn.functional.binary_cross_entropy_with_logits(out.seen, counts)
-        map_loss = (cross_entropy(out.maps, place) * counts).sum() / many
+        wrong = torch.stack([cross_entropy(maps, place[:, camera]) for camera, maps in enumerate(out.maps)], 1)
+        map_loss = (wrong * counts).sum() / many
         doubt = ((2**0.5 * off.detach() / out.spread + 2 * torch.log(out.spread)) * counts).sum() / many
         loss = distance + MAP_WEIGHT * map_loss + SEEN_WEIGHT * told + SPREAD_WEIGHT * doubt
         return loss, {"distance": float(distance.detach()), "seen": float(told.detach())}
 
     def _drawn(self, rows: NDArray[np.intp], random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Pictures as augmentation changes them, and where keypoints are then and which are seen."""
+        """Pictures as augmentation changes them, and where keypoints are in them and which are seen."""
         frames = torch.from_numpy(self.data.samples.frames[rows]).float()
         place, seen = torch.from_numpy(self.data.place[rows]), torch.from_numpy(self.data.seen[rows])
+        place, seen = turned(self.finder.cameras, place, seen)
         moves = self.augmentation.moves(frames.shape[0] * frames.shape[1], random)
-        place = self._mirrored(moved_places(self._mirrored(place).flatten(0, 1), moves).view_as(place))
+        place = moved_places(place.flatten(0, 1), moves).view_as(place)
         seen = seen & ((place > 0) & (place < 1)).all(-1)
         return self.augmentation.pictures(frames, moves, random), place, seen
-
-    def _mirrored(self, place: Tensor) -> Tensor:
-        """Places in the pictures of right cameras as samples hold them, which is mirrored, or back."""
-        mirrored = torch.tensor(self.finder.cameras.mirrored)[:, None]
-        x, y = place.unbind(-1)
-        return torch.stack([torch.where(mirrored, 1 - x, x), y], -1)
 
     def validate(self) -> dict[str, float]:
         """Median distance of seen keypoints of people that are held back, share of the picture."""
@@ -114,14 +110,15 @@ class KeypointTask:
 
 
 def located(finder: KeypointFinder, samples: Samples, rows: np.ndarray) -> tuple[F32, F32, F32]:
-    """place [N, C, 100, 2], spread [N, C, 100] and probability of being seen [N, C, 100] of some rows."""
+    """place [N, C, 100, 2], spread [N, C, 100] and probability of being seen [N, C, 100] of some rows, in pictures as
+    cameras deliver them."""
     finder.eval()
     parts = []
     with torch.no_grad():
         for start in range(0, len(rows), 32):
             frames = torch.from_numpy(np.ascontiguousarray(samples.frames[rows[start : start + 32]])).float()
             out = finder(frames.to(next(finder.parameters()).device))
-            told = (out.place, out.spread, torch.sigmoid(out.seen))
+            told = turned(finder.cameras, out.place, out.spread, torch.sigmoid(out.seen))
             parts.append([value.float().cpu().numpy() for value in told])
     place, spread, seen = (np.concatenate(column) for column in zip(*parts, strict=True))
     return place, spread, seen

@@ -28,12 +28,13 @@ processors are slow with."""
 
 
 class Found(NamedTuple):
-    """Keypoints of N moments and C cameras."""
+    """Keypoints of N moments and C cameras, in the pictures as they went in: those of a right camera, whose picture is
+    mirrored, are named and placed as the left one's."""
 
-    place: Tensor  # [N, C, 100, 2] column and row as shares 0 ... 1 of the picture, as cameras deliver it
+    place: Tensor  # [N, C, 100, 2] column and row as shares 0 ... 1 of the picture
     spread: Tensor  # [N, C, 100] standard deviation along an axis that is expected of the place, share of the picture
     seen: Tensor  # [N, C, 100] logit of being seen
-    maps: Tensor  # [N, C, 100, S / 4, S / 4] log-probabilities of the cells
+    maps: tuple[Tensor, ...]  # of each camera [N, 100, S / 4, S / 4] log-probabilities of the cells
 
 
 class Finder(nn.Module):
@@ -78,18 +79,16 @@ class KeypointFinder(nn.Module):
         self.finders.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, pictures: Tensor) -> Found:
-        """pictures [N, C, S, S], in counts, right ones mirrored, in which a right camera's keypoints are
-        found as those of the left; they come out as what they are."""
-        count = len(pictures)
+        """pictures [N, C, S, S], in counts, right ones mirrored."""
         found: dict[int, tuple[Tensor, ...]] = {}
         for kind, finder in self.finders.items():
             own = [c for c, encoder in enumerate(self.cameras.kinds) if encoder == kind]
-            told = finder(levelled(torch.cat([pictures[:, c] for c in own]))[:, None])
-            for camera, *parts in zip(own, *(part.split(count) for part in told), strict=True):
-                maps, seen, scale = _as_delivered(*parts) if self.cameras.mirrored[camera] else parts
-                place, spread = moments(maps)
-                found[camera] = (place, spread.detach() * scale.exp(), seen, maps)
-        return Found(*(torch.stack([found[c][i] for c in range(len(found))], 1) for i in range(4)))
+            maps, seen, scale = finder(levelled(torch.cat([pictures[:, c] for c in own]))[:, None])
+            place, spread = moments(maps)
+            told = (place, spread.detach() * scale.exp(), seen, maps)
+            found |= zip(own, zip(*(part.split(len(pictures)) for part in told), strict=True), strict=True)
+        places, spreads, seens, of_cameras = zip(*(found[c] for c in range(len(found))), strict=True)
+        return Found(torch.stack(places, 1), torch.stack(spreads, 1), torch.stack(seens, 1), of_cameras)
 
 
 def log_probabilities(logits: Tensor) -> Tensor:
@@ -123,7 +122,13 @@ def cross_entropy(maps: Tensor, place: Tensor) -> Tensor:
     return -(maps.flatten(-2).gather(-1, cells) * weights).sum(-1)
 
 
-def _as_delivered(maps: Tensor, seen: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What is found in a mirrored picture, of the picture as it was."""
-    twins = torch.tensor(MIRROR, device=maps.device)
-    return maps.flip(-1)[:, twins], seen[:, twins], scale[:, twins]
+def turned(cameras: Cameras, place: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+    """place [N, C, 100, 2] and others [N, C, 100] in pictures as cameras deliver them, of those in pictures as they go
+    in, where right ones are mirrored; or the other way about."""
+    mirrored = torch.tensor(cameras.mirrored, device=place.device)[:, None]
+    twins = torch.tensor(MIRROR, device=place.device)
+    flipped = place[:, :, twins] * place.new_tensor([-1, 1]) + place.new_tensor([1, 0])
+    return (
+        torch.where(mirrored[..., None], flipped, place),
+        *(torch.where(mirrored, other[:, :, twins], other) for other in others),
+    )

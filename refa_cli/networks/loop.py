@@ -77,6 +77,8 @@ def train(
     machine = machine or Machine()
     device, group = machine.device, machine.group
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # Filling it shows mistakes of kernels, for a twentieth of the time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     folder.mkdir(parents=True, exist_ok=True)
     modules = task.modules()
     for module in modules.values():

@@ -13,7 +13,7 @@ from refa_cli.face.keypoints import KEYPOINTS, MIRROR
 from refa_cli.formats.cameras import Cameras
 from refa_cli.formats.model import KeypointModel
 from refa_cli.networks.keypoint_training import KeypointTask, keypoints_of, located
-from refa_cli.networks.keypoints import KeypointFinder, cross_entropy, log_probabilities, moments
+from refa_cli.networks.keypoints import KeypointFinder, cross_entropy, log_probabilities, moments, turned
 from refa_cli.networks.packing import unpack_keypoints
 from tests.networks.made import SIDE, marked
 
@@ -61,16 +61,19 @@ def test_a_place_outside_of_the_picture_is_as_its_edge() -> None:
 
 def test_right_cameras_find_the_other_side() -> None:
     torch.manual_seed(0)
-    finder = KeypointFinder("small", Cameras(NAMES, NAMES), 32).eval()
+    cameras = Cameras(NAMES, NAMES)
+    finder = KeypointFinder("small", cameras, 32).eval()
     pictures = torch.randn(2, 5, 32, 32)
     pictures[:, 1] = pictures[:, 0]  # the right eye's picture, mirrored, looks like the left one's
     with torch.no_grad():
         out = finder(pictures)
-    torch.testing.assert_close(out.place[:, 1, :, 0], 1 - out.place[:, 0][:, MIRROR, 0])
-    torch.testing.assert_close(out.place[:, 1, :, 1], out.place[:, 0][:, MIRROR, 1])
-    torch.testing.assert_close(out.seen[:, 1], out.seen[:, 0][:, MIRROR])
-    torch.testing.assert_close(out.spread[:, 1], out.spread[:, 0][:, MIRROR])
-    torch.testing.assert_close(out.maps[:, 1], out.maps[:, 0][:, MIRROR].flip(-1))
+    torch.testing.assert_close(out.maps[1], out.maps[0])
+    place, spread, seen = turned(cameras, out.place, out.spread, out.seen)
+    torch.testing.assert_close(place[:, 1, :, 0], 1 - place[:, 0][:, MIRROR, 0])
+    torch.testing.assert_close(place[:, 1, :, 1], place[:, 0][:, MIRROR, 1])
+    torch.testing.assert_close(seen[:, 1], seen[:, 0][:, MIRROR])
+    torch.testing.assert_close(spread[:, 1], spread[:, 0][:, MIRROR])
+    torch.testing.assert_close(turned(cameras, place, seen), (out.place, out.seen))
 
 
 def test_places_are_drawn_where_their_spots_are(tmp_path: Path) -> None:
@@ -81,11 +84,11 @@ def test_places_are_drawn_where_their_spots_are(tmp_path: Path) -> None:
     task = KeypointTask(finder, data, {"P0001"}, set(), 8)
     rows = np.arange(len(data.samples))
     frames, place, seen = task._drawn(rows, torch.Generator().manual_seed(0))
-    at = (SIDE * place[:, :, 0]).long().clamp(0, SIDE - 1)
     for camera, mirrored in enumerate(cameras.mirrored):
-        here = seen[:, camera, 0]
-        column = SIDE - 1 - at[:, camera, 0] if mirrored else at[:, camera, 0]
-        spot = frames[torch.arange(len(rows)), camera, at[:, camera, 1], column]
+        marked_one = MIRROR[0] if mirrored else 0
+        here = seen[:, camera, marked_one]
+        at = (SIDE * place[:, camera, marked_one]).long().clamp(0, SIDE - 1)
+        spot = frames[torch.arange(len(rows)), camera, at[:, 1], at[:, 0]]
         bright = (spot > frames[:, camera].flatten(1).quantile(0.9, dim=1))[here]
         assert here.sum() > 20 and bright.float().mean() > 0.9
 
