@@ -12,7 +12,10 @@ from refa_cli import console, options
 
 def run(
     captures: Annotated[
-        Path | None, typer.Argument(help="Captures to train on (captures.zarr), or one subject.", exists=True)
+        Path | None,
+        typer.Argument(
+            help="Captures to train on (captures.zarr), or one subject; for keypoints, synthetic frames.", exists=True
+        ),
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Model to write.")] = Path("model.npz"),
     task: Annotated[
@@ -73,6 +76,8 @@ def run(
     from refa_cli.networks.machine import Machine
     from refa_cli.outputs import Output
 
+    if task == "keypoints" and synth is None:
+        captures, synth = None, captures
     settings = Settings(
         task=task, size=size, pixels=pixels, steps=steps, batch=batch, rate=rate, every=every, thin=thin,
         adaptation=adaptation, eye_branch=eye_branch,

@@ -73,7 +73,7 @@ def plan_of(
     Raises UsageError for what does not go together, DataError for inputs that do not fit.
     """
     if settings.task == "keypoints" and (captures is not None or labels is not None or synth is None):
-        raise UsageError("--task keypoints trains on synthetic frames alone; name them with --synth.")
+        raise UsageError("--task keypoints trains on synthetic frames alone; name a store of them, from `refa synth`.")
     if captures is None and synth is None:
         raise UsageError("nothing to train on; name captures, or synthetic frames with --synth.")
     if labels is not None and captures is None:

@@ -109,7 +109,7 @@ def test_it_learns_to_find_what_is_there(tmp_path: Path) -> None:
         "0.5",
         "--quiet",
     ]
-    assert app.main(["train", "--task", "keypoints", "--synth", str(store), "-o", str(out), *arguments, "--quiet"]) == 0
+    assert app.main(["train", "--task", "keypoints", str(store), "-o", str(out), *arguments]) == 0
     model = KeypointModel.read(out)
     assert set(model.training_subjects) == {"P0001", "P0002"}
     data = keypoints_of(store, Cameras(NAMES, NAMES), SIDE, ("P0001", "P0002"))
