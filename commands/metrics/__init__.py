@@ -31,9 +31,12 @@ def run(
         Path | None, typer.Option("--against", help="Other predictions: differences by subject.", exists=True)
     ] = None,
     held_out: Annotated[
-        bool, typer.Option("--held-out", help="Refuse predictions of subjects that their model was trained on.")
+        bool,
+        typer.Option("--held-out", help="Refuse subjects that a model was trained on, instead of a warning."),
     ] = False,
-    worst: Annotated[int, typer.Option("--worst", min=0, help="List so many recordings with the least scores.")] = 0,
+    worst: Annotated[
+        int, typer.Option("--worst", min=0, help="List so many subjects and recordings with the least scores.")
+    ] = 3,
     csv: Annotated[Path | None, typer.Option("--csv", help="Table to write, a row a recording.")] = None,
     fail_under: Annotated[
         list[str] | None, typer.Option("--fail-under", help="SCORE=NUMBER the dataset must reach, else exit code 3.")
@@ -49,28 +52,30 @@ def run(
     over-activation, cross-talk and false closure, lower is better. --truth adds errors of weights, of the surface of
     the subject's own rig where it truly moves, of gaze, and of head pose after one rigid offset a subject.
     """  # fmt: skip
-    from refa_cli.commands.metrics.measuring import measure, refuse_seen
+    from refa_cli.commands.metrics.measuring import measure, tell_seen
     from refa_cli.commands.metrics.reporting import compared, failed, gates, table
     from refa_cli.commands.metrics.reporting import worst as least
     from refa_cli.commands.metrics.writing import write_csv
-    from refa_cli.formats.errors import UsageError
+    from refa_cli.formats.errors import DataError, UsageError
     from refa_cli.scores.paired import differences
     from refa_cli.scores.scoring import levels
 
     wanted = gates(fail_under or [])
     if rigs is not None and truth is None:
         raise UsageError("--rigs needs --truth: without it there is no surface to compare with.")
-    if held_out:
-        refuse_seen(predictions)
+    for path in (predictions, *([] if against is None else [against])):
+        tell_seen(path, refused=held_out)
     measured = measure(predictions, truth, rigs, face)
     subjects, dataset = levels(measured.rows)
     rows = table(measured, level)
     extra = {}
     if against is not None:
         other, _ = levels(measure(against, truth, rigs, face).rows)
+        if not subjects.keys() & other.keys():
+            raise DataError(against, "", f"a subject of {predictions}", "none", "compare results of the same people")
         extra["against"] = compared(differences(subjects, other, seed))
     if worst:
-        extra["worst"] = least(measured, worst)
+        extra |= least(measured, worst)
     if json:
         offsets = {name: {"mm": mm, "degrees": degrees} for name, (mm, degrees) in measured.offsets.items()}
         console.emit({level: rows, "pose_offsets": offsets, **extra})

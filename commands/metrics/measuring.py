@@ -31,14 +31,23 @@ class Measured:
     offsets: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def refuse_seen(path: Path) -> None:
-    """Raises DataError for predictions of subjects that a model behind them was trained on, as their recipe tells."""
+def seen_in_training(path: Path) -> list[str]:
+    """Subjects of these predictions that a model behind them was trained on, as their recipe tells."""
     store = Dataset.read(path, Labels)
+    seen = set()
     for recipe in (store.recipe, *(subject.recipe for subject in store.subjects.values())):
-        seen = sorted(set(recipe.get("options", {}).get("training_subjects", ())) & store.subjects.keys())
-        if seen:
-            raise DataError(path, seen[0], "subjects that no model was trained on", "one that its model was trained on",
-                            "score others, or leave --held-out away")  # fmt: skip
+        seen |= set(recipe.get("options", {}).get("training_subjects", ())) & store.subjects.keys()
+    return sorted(seen)
+
+
+def tell_seen(path: Path, *, refused: bool) -> None:
+    """Raises DataError for subjects seen in training, or warns of them."""
+    seen = seen_in_training(path)
+    if seen and refused:
+        raise DataError(path, seen[0], "subjects that no model was trained on", "one that its model was trained on",
+                        "score others, or leave --held-out away")  # fmt: skip
+    if seen:
+        console.warn(f"the model of {path} was trained on {', '.join(seen)}: these scores say nothing of other people.")
 
 
 def measure(path: Path, truth: Path | None, rigs: Path | None, face: Path | None) -> Measured:

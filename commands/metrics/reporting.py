@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import isfinite, nan
 from typing import Any
 
 from refa_cli.commands.metrics.measuring import Measured
@@ -13,6 +14,8 @@ from refa_cli.scores.scoring import GAMING, SCORES, Score, levels
 
 DIGITS = 4
 NOT = "n/a"
+Rows = dict[tuple[str, ...], Mapping[str, Score]]
+"""{names: {score: value}}."""
 
 
 def table(measured: Measured, level: str) -> list[dict[str, Any]]:
@@ -26,15 +29,25 @@ def table(measured: Measured, level: str) -> list[dict[str, Any]]:
             for name, rows in measured.rows.items() for recording, row in rows.items()]  # fmt: skip
 
 
-def worst(measured: Measured, count: int) -> list[dict[str, Any]]:
-    """The recordings with the least of each of the five scores."""
-    rows = []
+def worst(measured: Measured, count: int) -> dict[str, list[dict[str, Any]]]:
+    """The subjects and the recordings with the least of each of the five scores."""
+    subjects, _ = levels(measured.rows)
+    recordings: Rows = {
+        (name, recording): row for name, held in measured.rows.items() for recording, row in held.items()
+    }
+    return {
+        "worst subjects": _least({(name,): row for name, row in subjects.items()}, ("subject",), count),
+        "worst recordings": _least(recordings, ("subject", "recording"), count),
+    }
+
+
+def _least(rows: Rows, titles: Sequence[str], count: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
     for score in SCORES:
-        held = [(value, name, recording) for name, recordings in measured.rows.items()
-                for recording, row in recordings.items() if (value := row.get(score)) is not None]  # fmt: skip
-        rows += [{"score": score, "subject": name, "recording": recording, "value": round(value, DIGITS)}
-                 for value, name, recording in sorted(held)[:count]]  # fmt: skip
-    return rows
+        held = sorted((value, names) for names, row in rows.items() if (value := row.get(score)) is not None)
+        found += [{"score": score, **dict(zip(titles, names, strict=True)), "value": round(value, DIGITS)}
+                  for value, names in held[:count]]  # fmt: skip
+    return found
 
 
 def compared(found: Mapping[str, Difference | None]) -> list[dict[str, Any]]:
@@ -54,7 +67,9 @@ def gates(texts: Sequence[str]) -> dict[str, float]:
         try:
             out[name] = float(value)
         except ValueError:
-            raise UsageError(f"--fail-under takes SCORE=NUMBER, such as semantic_accuracy=0.6, got {text!r}.") from None
+            out[name] = nan
+        if not isfinite(out[name]):
+            raise UsageError(f"--fail-under takes SCORE=NUMBER, such as semantic_accuracy=0.6, got {text!r}.")
         if name not in SCORES:
             raise UsageError(f"--fail-under: scores are {', '.join(SCORES)}, got {name!r}.")
     return out

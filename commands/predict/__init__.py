@@ -23,7 +23,8 @@ def run(
         bool, typer.Option("--held-out", help="Refuse subjects that a model was trained on, instead of a warning.")
     ] = False,
     features: Annotated[
-        Path | None, typer.Option("--features", help="Folder for each camera's features [T, C, 512], as .npy.")
+        Path | None,
+        typer.Option("--features", help="Folder for each camera's features [T, C, 512], as float16 in .npy files."),
     ] = None,
     workers: options.Workers = 1,
     scheduler: options.Scheduler = None,

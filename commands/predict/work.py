@@ -29,10 +29,11 @@ COPIED: Final = ("expression_ids", "segment_ns", "segment_kind", "segment_side",
 
 @dataclass(frozen=True)
 class Plan:
-    """captures, models: paths; features: folder to keep these in, or None; frames: {subject: {recording: frames}}."""
+    """captures: path; models: (path, digest) of each; features: folder to keep these in, or None; frames:
+    {subject: {recording: frames}}."""
 
     captures: Path
-    models: tuple[Path, ...]
+    models: tuple[tuple[Path, str], ...]
     features: Path | None
     frames: dict[str, dict[str, int]]
     recipe: Recipe
@@ -43,7 +44,7 @@ class Job:
     """One recording of a subject; root: the unfinished output."""
 
     captures: Path
-    models: tuple[Path, ...]
+    models: tuple[tuple[Path, str], ...]
     features: Path | None
     root: Path
     subject: str
@@ -64,10 +65,12 @@ def plan_of(
             raise UsageError(f"--only: {captures} has no subject {name!r}.")
     subjects = {name: subject for name, subject in held.subjects.items() if not only or name in only}
     trained: set[str] = set()
+    paired = []
     for number, path in enumerate(models):
         model = Model.read(path)
         trained |= set(model.training_subjects)
         digests[f"model {number}"] = model.digest
+        paired.append((path, model.digest))
         seen = sorted(set(model.training_subjects) & subjects.keys())
         if seen and held_out:
             raise DataError(captures, seen[0], "subjects that no model was trained on", f"one that {path} was",
@@ -85,7 +88,7 @@ def plan_of(
         inputs=digests,
         versions=versions("onnxruntime"),
     )
-    return Plan(captures, tuple(models), features, frames, recipe)
+    return Plan(captures, tuple(paired), features, frames, recipe)
 
 
 def predict(output: Path, plan: Plan, *, overwrite: bool, workers: int, scheduler: str | None) -> None:
@@ -105,13 +108,14 @@ def predict(output: Path, plan: Plan, *, overwrite: bool, workers: int, schedule
 
 
 def predict_recording(job: Job) -> None:
-    """Predicts one recording, unless it stands there."""
+    """Predicts one recording, unless it stands there with all that is wanted of it."""
     writer = SubjectWriter(job.root / job.subject, Labels, job.subject)
-    if writer.has(job.recording):
+    kept = None if job.features is None else job.features / job.subject / f"{job.recording}.npy"
+    if writer.has(job.recording) and (kept is None or kept.exists()):
         return
     recording = Dataset.read(job.captures, Captures).subjects[job.subject].recordings[job.recording]
     held = recording.load(streamed=False)
-    engines = [_engine(path) for path in job.models]
+    engines = [_engine(path, digest) for path, digest in job.models]
     orders = [engine.model.cameras.order_in(recording) for engine in engines]
     parts = []
     for start in range(0, len(held.time_ns), AT_ONCE):
@@ -120,11 +124,13 @@ def predict_recording(job: Job) -> None:
         told = [engine.run([_cropped(frames, held, camera) for camera in order], held.present[rows][:, order])
                 for engine, order in zip(engines, orders, strict=True)]  # fmt: skip
         parts.append(averaged(told) if len(told) > 1 else told[0])
-    if job.features is not None:
-        (job.features / job.subject).mkdir(parents=True, exist_ok=True)
-        kept = np.concatenate([part.features for part in parts]).astype(np.float16)
-        np.save(job.features / job.subject / f"{job.recording}.npy", kept)
-    writer.add(job.recording, _labels(held, parts, orders[0]))
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(".partial.npy")
+        np.save(partial, np.concatenate([part.features for part in parts]).astype(np.float16))
+        partial.replace(kept)
+    if not writer.has(job.recording):
+        writer.add(job.recording, _labels(held, parts, orders[0]))
 
 
 def _cropped(frames: np.ndarray, held: Captures, camera: int) -> np.ndarray:
@@ -147,7 +153,8 @@ def _labels(held: Captures, parts: list[Told], order: list[int]) -> Labels:
 
 
 @lru_cache(maxsize=4)
-def _engine(path: Path) -> Engine:
+def _engine(path: Path, digest: str) -> Engine:
+    """Made once in a process for each model; a path may come to hold another one, which the digest tells."""
     return Engine(Model.read(path))
 
 

@@ -28,6 +28,7 @@ def run(
     synth: Annotated[
         Path | None, typer.Option("--synth", help="Synthetic frames, from `refa synth`.", exists=True)
     ] = None,
+    no_synth: Annotated[bool, typer.Option("--no-synth", help="Leave the synthetic frames out, to compare.")] = False,
     held_out: Annotated[
         str, typer.Option("--held-out", help="Subjects never to be looked at, parted by commas: those to test on.")
     ] = "",
@@ -78,6 +79,8 @@ def run(
 
     if task == "keypoints" and synth is None:
         captures, synth = None, captures
+    if no_synth:
+        synth = None
     settings = Settings(
         task=task, size=size, pixels=pixels, steps=steps, batch=batch, rate=rate, every=every, thin=thin,
         adaptation=adaptation, eye_branch=eye_branch,

@@ -37,8 +37,9 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """captures, labels, synth: paths or None; digests of them; train, validation: subjects of the captures, or for
-    keypoints of the synthetic frames; made: subjects of the synthetic frames that are used."""
+    """captures, labels, synth: paths or None; digests of them; train: subjects of the captures, or of the synthetic
+    frames if there are none; validation: of the captures if these have labels, of the synthetic frames otherwise; made:
+    subjects of the synthetic frames that are used."""
 
     captures: Path | None
     labels: Path | None
@@ -87,9 +88,7 @@ def plan_of(
         made = Dataset.read(synth, Synth)
         digests["synth"] = made.digest
         cameras = cameras_of(synth, Synth)
-        drawn = made.subjects.keys() - set(held_out)
-        if captures is None:
-            people = set(made.subjects)
+        drawn = set(made.subjects)
     if captures is not None:
         held = Dataset.read(captures, Captures)
         digests["captures"] = held.digest
@@ -98,15 +97,24 @@ def plan_of(
         if synth is not None:
             cameras.order_in(next(r for subject in made.subjects.values() for r in subject.recordings.values()))
     if labels is not None:
-        digests["labels"] = Dataset.read(labels, Labels).digest
+        told = Dataset.read(labels, Labels)
+        digests["labels"] = told.digest
+        if not told.subjects.keys() & people - set(held_out):
+            raise DataError(labels, "", f"labels of a subject of {captures} that is not held out", "none",
+                            "name the labels of these captures")  # fmt: skip
+    for name in held_out:
+        if name not in people | drawn:
+            raise UsageError(f"--held-out: {captures or synth} has no subject {name!r}.")
+    people, drawn = people - set(held_out), drawn - set(held_out)
     source = captures or synth
     assert source is not None
-    for name in held_out:
-        if name not in people:
-            raise UsageError(f"--held-out: {source} has no subject {name!r}.")
-    if not people - set(held_out):
+    if not (people if captures is not None else drawn):
         raise DataError(source, "", "a subject that is not held out", "none", "hold fewer out")
-    train, kept = split(sorted(people - set(held_out)), validation, seed)
+    if labels is not None:
+        train, kept = split(sorted(people), validation, seed)
+    else:
+        rest, kept = split(sorted(drawn), validation, seed)
+        train = rest if captures is None else tuple(sorted(people))
     return Plan(captures=captures, labels=labels, synth=synth, digests=digests, cameras=cameras, train=train,
                 validation=kept, made=tuple(sorted(drawn)), settings=settings, seed=seed)  # fmt: skip
 

@@ -12,6 +12,7 @@ import torch
 
 from refa_cli import console, placing
 from refa_cli.commands.train.plan import Plan
+from refa_cli.formats.errors import DataError
 from refa_cli.formats.model import KeypointModel, Model
 from refa_cli.formats.rows import evenly
 from refa_cli.networks.keypoint_training import KeypointTask, keypoints_of
@@ -64,9 +65,9 @@ def _tracker(plan: Plan, group: Group) -> tuple[Task, Callable[[], Model]]:
     )  # fmt: skip
 
     def packed() -> Model:
-        rows = held[0].rows_of(set(plan.train))
-        _, _, _, features = evaluated(tracker, held[0], evenly(rows, STATISTICS))
-        return pack(tracker, plan.subjects, features, plan.recipe().as_dict())
+        rows = evenly(held[0].rows_of(set(plan.train)), STATISTICS)
+        _, _, _, features = evaluated(tracker, held[0], rows)
+        return pack(tracker, plan.subjects, features, held[0].present[rows], plan.recipe().as_dict())
 
     return task, packed
 
@@ -104,6 +105,9 @@ def _data(plan: Plan) -> tuple[Samples | None, Samples | None]:
         subjects = {*plan.train, *plan.validation}
         real = from_captures(plan.captures, plan.labels, plan.cameras, settings.pixels, subjects, settings.thin)
         console.note(f"{len(real)} real frames, {int(real.labelled.sum())} of them with labels.")
+        if plan.labels is not None and not real.labelled.any():
+            raise DataError(plan.labels, "", f"valid labels of moments of {plan.captures}", "none",
+                            "name the labels of these captures")  # fmt: skip
     if plan.synth is not None:
         made = from_synth(plan.synth, plan.cameras, settings.pixels, plan.made)
         console.note(f"{len(made)} synthetic frames.")

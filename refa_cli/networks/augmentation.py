@@ -14,14 +14,16 @@ from refa_cli.formats.cameras import Cameras
 @dataclass(frozen=True)
 class Augmentation:
     """Sizes, each the standard deviation or largest value of what is drawn: shift and scale as shares of the picture,
-    turn in radians, exposure of the logarithm, noise in counts; dropped: chance of a camera to be missing; swapped:
-    chance of left and right to change places."""
+    turn in radians, exposure of the logarithm, noise in counts; blurred: chance of a picture to be out of focus, by up
+    to the mean over 3x3 pixels; dropped: chance of a camera to be missing; swapped: chance of left and right to change
+    places."""
 
     shift: float = 0.03
     scale: float = 0.03
     turn: float = 0.04
     exposure: float = 0.4
     noise: float = 4.0
+    blurred: float = 0.5
     dropped: float = 0.02
     swapped: float = 0.5
 
@@ -38,10 +40,19 @@ class Augmentation:
         flat = frames.reshape(-1, 1, *frames.shape[2:])
         grid = torch.nn.functional.affine_grid(moves, list(flat.shape), align_corners=False)
         moved = torch.nn.functional.grid_sample(flat, grid, padding_mode="border", align_corners=False)
+        moved = self._out_of_focus(moved, random)
         gain = torch.exp(self.exposure * torch.randn(len(flat), 1, 1, 1, generator=random))
         noise = self.noise * torch.rand(len(flat), 1, 1, 1, generator=random)
         changed = gain * moved + noise * torch.randn(*flat.shape, generator=random)
         return changed.clamp(0, 255).reshape(frames.shape)
+
+    def _out_of_focus(self, pictures: Tensor, random: torch.Generator) -> Tensor:
+        """pictures [N, 1, S, S], some of them blurred."""
+        share = torch.rand(len(pictures), generator=random) * (
+            torch.rand(len(pictures), generator=random) < self.blurred
+        )
+        soft = torch.nn.functional.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
+        return torch.lerp(pictures, soft, share[:, None, None, None])
 
     def present(self, present: Tensor, random: torch.Generator) -> Tensor:
         """present [N, C] with some cameras missing."""

@@ -21,16 +21,22 @@ COUNTER = "num_batches_tracked"
 
 
 def pack(
-    tracker: Tracker, subjects: tuple[str, ...],
-    features: np.ndarray, recipe: dict[str, Any],
-) -> Model:  # fmt: skip
-    """features [N, C, 512]: of training frames."""
-    mean, scale = features.mean(0), features.std(0) + 1e-3
+    tracker: Tracker, subjects: tuple[str, ...], features: np.ndarray, present: np.ndarray, recipe: dict[str, Any]
+) -> Model:
+    """features [N, C, 512]: of training frames; present [N, C]: whether there was a picture; a camera that never had
+    one has mean 0, scale 1 and distances 0."""
+    there = np.maximum(present.sum(0), 1)[:, None]
+    held = present[..., None]
+    mean = (features * held).sum(0) / there
+    scale = np.sqrt(((features - mean) ** 2 * held).sum(0) / there) + 1e-3
+    scale = np.where(present.sum(0)[:, None] > 0, scale, 1)
     distance = np.sqrt((((features - mean) / scale) ** 2).mean(-1))
+    distances = [np.percentile(row[here], PERCENTILES) if here.any() else np.zeros(len(PERCENTILES))
+                 for row, here in zip(distance.T, present.T, strict=True)]  # fmt: skip
     return Model(
         **network_fields(tracker, subjects), shapes=EXPRESSIONS,
         feature_mean=mean.astype(np.float32), feature_scale=scale.astype(np.float32),
-        feature_distance=np.percentile(distance, PERCENTILES, axis=0).T.astype(np.float32), recipe=recipe,
+        feature_distance=np.array(distances, np.float32), recipe=recipe,
     )  # fmt: skip
 
 

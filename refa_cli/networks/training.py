@@ -61,7 +61,7 @@ class TrackerTask:
         self.tracker, self.batch = tracker, batch
         self.augmentation = Augmentation() if augmentation is None else augmentation
         self.real, self.made = Pool.of(real, train), Pool.of(made, train)
-        self.held = Pool.of(made if real is None else real, held)
+        self.held = Pool.of(real, held) or Pool.of(made, held)
         both = self.real is not None and self.made is not None
         self.adaptation = adaptation if both else 0.0
         self.discriminator = Discriminator(len(tracker.cameras))

@@ -1,1 +1,1 @@
-"""Trackers at work: numpy and ONNX Runtime only, no torch."""
+"""Trackers at work: numpy and ONNX, no torch."""

@@ -18,11 +18,17 @@ class Constants:
     neutral_spared: float
     smoothness_rate_hz: float
     smoothness_scale: float
+    closure_middle: float
     closure_eye_shut: float
     closure_mouth_open: float
     gaming_unasked: float
     gaming_falsely_shut: float
     gaming_blink_seconds: float
+    errors_moving_m: float
+    errors_rows: int
+    errors_shut: float
+    intervals_draws: int
+    intervals_level: float
 
 
 @cache

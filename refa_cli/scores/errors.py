@@ -11,15 +11,10 @@ from refa_cli.face.gaze import rotation_from_gaze
 from refa_cli.face.shapes import INDEX
 from refa_cli.formats.rows import evenly
 from refa_cli.formats.spec import F64
+from refa_cli.scores.constants import constants
 from refa_cli.scores.curves import Curves
 
-MOVING: Final = 0.001
-"""Metres: a vertex that truly moves by less, against the unmoved face, does not count."""
-ROWS: Final = 400
-"""Surfaces are compared at so many rows of a recording at most, evenly."""
 AT_ONCE: Final = 50
-SHUT: Final = 0.5
-"""An eye whose lids are truly shut further than that tells nothing of its gaze."""
 
 
 def weight_error(found: Curves, true: Curves) -> float | None:
@@ -30,8 +25,9 @@ def weight_error(found: Curves, true: Curves) -> float | None:
 
 def surface_errors(found: Curves, true: Curves, geometry: Geometry) -> tuple[float, float] | None:
     """Millimetres (of what was found, of the unmoved face): mean distance from the true surface over the vertices that
-    truly move by more than MOVING, of each row, then over rows that have any; None without such rows."""
-    rows = evenly(np.flatnonzero(true.valid), ROWS)
+    truly move by more than `moving_m`, of each row, then over rows that have any; None without such rows."""
+    c = constants()
+    rows = evenly(np.flatnonzero(true.valid), c.errors_rows)
     skin = geometry.eyeball == 0
     rest = geometry.evaluate()[skin]
     errors: list[tuple[float, float]] = []
@@ -42,7 +38,7 @@ def surface_errors(found: Curves, true: Curves, geometry: Geometry) -> tuple[flo
         moved = np.linalg.norm(truth - rest, axis=2)
         off = np.linalg.norm(ours - truth, axis=2)
         for i in range(len(some)):
-            counts = moved[i] > MOVING
+            counts = moved[i] > c.errors_moving_m
             if counts.any():
                 errors.append((1000 * float(off[i, counts].mean()), 1000 * float(moved[i, counts].mean())))
     if not errors:
@@ -53,7 +49,7 @@ def surface_errors(found: Curves, true: Curves, geometry: Geometry) -> tuple[flo
 
 def gaze_error(found: Curves, true: Curves) -> float | None:
     """Mean angle between found and true directions, degrees, of eyes that are not shut in truth."""
-    shut = true.weights[:, [INDEX["EyesClosedL"], INDEX["EyesClosedR"]]] > SHUT
+    shut = true.weights[:, [INDEX["EyesClosedL"], INDEX["EyesClosedR"]]] > constants().errors_shut
     counts = true.valid[:, None] & ~shut
     if not counts.any():
         return None

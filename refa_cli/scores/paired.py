@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
+from refa_cli.scores.constants import constants
 from refa_cli.scores.scoring import Score
-
-DRAWS: Final = 2000
-LEVEL: Final = 0.95
 
 
 @dataclass(frozen=True)
@@ -30,8 +27,9 @@ def differences(
 ) -> dict[str, Difference | None]:
     """Of every score, from {subject: {score: value}}; None where no subject has it in both.
 
-    The interval is the LEVEL percentile interval of means over subjects drawn with replacement.
+    The interval is the `level` percentile interval of means over subjects drawn with replacement.
     """
+    draws, level = constants().intervals_draws, constants().intervals_level
     common = sorted(first.keys() & second.keys())
     names = dict.fromkeys(name for subject in common for name in first[subject])
     out: dict[str, Difference | None] = {}
@@ -42,7 +40,7 @@ def differences(
             out[name] = None
             continue
         rng = np.random.default_rng(seed)
-        drawn = gaps[rng.integers(0, len(gaps), (DRAWS, len(gaps)))].mean(1)
-        low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        drawn = gaps[rng.integers(0, len(gaps), (draws, len(gaps)))].mean(1)
+        low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
         out[name] = Difference(float(gaps.mean()), float(low), float(high), len(gaps))
     return out

@@ -101,8 +101,11 @@ def test_against_and_worst(true: Path, found: Path, capsys: Captured) -> None:
     document = printed(capsys, str(true), "--against", str(found), "--worst", "1")
     gap = {row["score"]: row for row in document["against"]}["semantic_accuracy"]
     assert gap["mean"] == pytest.approx(0.475, abs=0.01) and gap["subjects"] == 2
-    least = {row["score"]: row for row in document["worst"]}
-    assert least["semantic_accuracy"]["subject"] == "S0002" and "eye_closure" not in least
+    for kind in ("worst subjects", "worst recordings"):
+        least = {row["score"]: row for row in document[kind]}
+        assert least["semantic_accuracy"]["subject"] == "S0002" and "eye_closure" not in least
+    assert document["worst recordings"][0]["recording"] == "one"
+    assert not any(name.startswith("worst") for name in printed(capsys, str(true), "--worst", "0"))
     assert app.main(["metrics", str(true), "--against", str(found), "--worst", "1"]) == 0
     assert "semantic_accuracy" in capsys.readouterr().out
 
@@ -113,7 +116,7 @@ def test_gates(found: Path, capsys: Captured) -> None:
     assert app.main(["metrics", str(found), *arguments]) == 3
     err = capsys.readouterr().err
     assert "semantic_accuracy is 0.4" in err and "eye_closure is n/a" in err
-    for bad in ("semantic_accuracy", "beauty=1", "neutralness=much"):
+    for bad in ("semantic_accuracy", "beauty=1", "neutralness=much", "smoothness=nan"):
         assert app.main(["metrics", str(found), "--fail-under", bad]) == 2
 
 
@@ -126,6 +129,8 @@ def test_csv_has_a_row_a_recording(found: Path, tmp_path: Path) -> None:
 
 def test_what_does_not_fit_is_told(true: Path, found: Path, rigs: Path, tmp_path: Path, capsys: Captured) -> None:
     assert app.main(["metrics", str(found), "--rigs", str(rigs)]) == 2
+    assert app.main(["metrics", str(found / "S0001"), "--against", str(true / "S0002")]) == 1
+    assert "a subject of" in capsys.readouterr().err
     assert app.main(["metrics", str(found), "--truth", str(true / "S0001")]) == 1
     assert "truth of every recording" in capsys.readouterr().err
     shifted = tmp_path / "shifted.zarr"

@@ -21,12 +21,14 @@ from refa_cli.formats.errors import DataError
 from refa_cli.formats.labels import Labels
 from refa_cli.formats.model import Model
 from refa_cli.networks import loop
-from refa_cli.networks.packing import unpack
+from refa_cli.networks.packing import pack, unpack
 from refa_cli.networks.samples import from_captures
+from refa_cli.networks.tracker import Tracker
 from refa_cli.runtime.inference import Engine
-from tests.networks.made import SIDE, captures, synth
+from tests.networks.made import SIDE, captures, marked, synth
 
 Captured = pytest.CaptureFixture[str]
+NAMES = ("eye_left", "eye_right", "mouth_left", "mouth_right", "glabella")
 SUBJECTS = ("S0001", "S0002", "S0003", "S0004")
 OPTIONS = ["--pixels", str(SIDE), "--batch", "16", "--every", "20", "--validation", "0.25", "--quiet"]
 
@@ -92,6 +94,7 @@ def test_the_model_remembers_whom_it_saw(data: Path, model: Path, tmp_path: Path
     assert app.main(["metrics", str(tmp_path / "seen.zarr"), "--held-out"]) == 1
     assert "trained on" in capsys.readouterr().err
     assert app.main(["metrics", str(tmp_path / "seen.zarr")]) == 0
+    assert "say nothing of other people" in capsys.readouterr().err
     assert app.main([*everything, "--dry-run"]) == 0
     assert "warning" in capsys.readouterr().err and not (tmp_path / "p.zarr").exists()
 
@@ -226,6 +229,7 @@ def test_other_cameras_are_refused(data: Path, model: Path) -> None:
         ([], "nothing to train on"),
         (["CAPTURES"], "can only adapt"),
         (["CAPTURES", "--labels", "LABELS", "--held-out", "S0009"], "no subject"),
+        (["--synth", "SYNTH", "--no-synth"], "nothing to train on"),
         (["--labels", "LABELS", "--synth", "SYNTH"], "captures that they are of"),
     ],
 )
@@ -236,6 +240,33 @@ def test_what_does_not_go_is_refused(
     given = [str(places.get(part, part)) for part in options]
     assert app.main(["train", *given, "-o", str(tmp_path / "model.npz")]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_labels_of_others_are_refused(data: Path, tmp_path: Path, capsys: Captured) -> None:
+    captures(tmp_path, ("S0007",))
+    given = ["train", str(data / "captures.zarr"), "--labels", str(tmp_path / "labels.zarr"), "-o"]
+    assert app.main([*given, str(tmp_path / "model.npz"), "--dry-run"]) == 1
+    assert "labels of a subject" in capsys.readouterr().err
+
+
+def test_who_watches_a_training_has_labels(data: Path) -> None:
+    """Captures without labels are all adapted to; synthetic people watch then, and may be held out as well."""
+    adapting = plan_of(data / "captures.zarr", None, marked(data / "two"), ["S0002", "P0001"], 0.5, Settings(), 0)
+    assert adapting.train == ("S0001", "S0003", "S0004") and adapting.made == ("P0002",)
+    both = plan_of(data / "captures.zarr", None, data / "two" / "synth.zarr", [], 0.5, Settings(), 0)
+    assert both.train == SUBJECTS and len(both.validation) == 1 and both.validation[0] in both.made
+
+
+def test_statistics_are_of_cameras_that_are_there() -> None:
+    tracker = Tracker("small", Cameras(NAMES, NAMES), SIDE)
+    rng = np.random.default_rng(0)
+    features, present = rng.normal(3, 2, (400, 5, 512)), rng.random((400, 5)) < 0.5
+    features[~present] = 1e3
+    present[:, 4] = False
+    held = pack(tracker, (), features, present, {})
+    assert np.abs(held.feature_mean[:4] - 3).max() < 0.8 and np.abs(held.feature_scale[:4] - 2).max() < 0.6
+    assert np.abs(held.feature_distance[:4, 0] - 1).max() < 0.05
+    assert not held.feature_mean[4].any() and not held.feature_distance[4].any()
 
 
 def test_synthetic_frames_alone_and_captures_without_labels(data: Path, tmp_path: Path, capsys: Captured) -> None:

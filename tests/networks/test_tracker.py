@@ -136,7 +136,7 @@ def test_places_move_with_their_pictures() -> None:
     centres = (torch.arange(side) + 0.5) / side
     down, across = torch.meshgrid(centres, centres, indexing="ij")
     frames = 200 * torch.exp(-((across - place[..., :1, None]) ** 2 + (down - place[..., 1:, None]) ** 2) / 0.005)
-    only_moving = Augmentation(0.05, 0.1, 0.3, 0, 0, 0, 0)
+    only_moving = Augmentation(0.05, 0.1, 0.3, 0, 0, 0)
     random = torch.Generator().manual_seed(1)
     moves = only_moving.moves(3, random)
     seen = only_moving.pictures(frames, moves, random)[:, 0]
@@ -149,12 +149,15 @@ def test_places_move_with_their_pictures() -> None:
 
 def test_augmentation_changes_what_it_says() -> None:
     frames = 255 * torch.rand(2, 5, 16, 16, generator=torch.Generator().manual_seed(3))
-    none = Augmentation(0, 0, 0, 0, 0, 0, 0)
+    none = Augmentation(0, 0, 0, 0, 0, 0)
     same = augmented(none, frames, 0)
     torch.testing.assert_close(same, frames, atol=0.05, rtol=0)
-    brighter = augmented(Augmentation(0, 0, 0, 0.5, 0, 0, 0), frames, 0)
+    brighter = augmented(Augmentation(0, 0, 0, 0.5, 0, 0), frames, 0)
     gain = (brighter / frames.clamp(min=1)).flatten(2).median(-1).values
     assert gain.std() > 0.1
+    soft = augmented(Augmentation(0, 0, 0, 0, 0, 1), frames, 0)
+    assert (soft.flatten(2).std(-1) < 0.98 * frames.flatten(2).std(-1)).float().mean() >= 0.8
+    torch.testing.assert_close(soft.mean((2, 3)), frames.mean((2, 3)), atol=2.0, rtol=0)
     dropped = Augmentation(dropped=0.5).present(torch.ones(200, 5, dtype=torch.bool), torch.Generator().manual_seed(0))
     assert 0.4 < dropped.float().mean() < 0.6
     repeated = [augmented(Augmentation(), frames, 7) for _ in range(2)]

@@ -138,7 +138,7 @@ def test_eye_closure_is_that_of_the_asked_eyes(side: str) -> None:
     assert got["eye_closure"] == pytest.approx(1, abs=1e-6) and got["false_closure"] in (0, None)
     assert scores(recording(still(), asked))["eye_closure"] == pytest.approx(0, abs=1e-6)
     half = scores(recording(still(**dict.fromkeys(shut, 0.5)), asked))["eye_closure"]
-    assert half is not None and 0.3 < half < 0.8
+    assert half == pytest.approx(0.5 / C.closure_eye_shut, abs=1e-3)  # lids turn on a straight line
     if side != "both":
         everything = scores(recording(still(EyesClosedL=1.0, EyesClosedR=1.0), asked))
         assert everything["eye_closure"] == pytest.approx(1) and everything["false_closure"] == 1
@@ -168,6 +168,18 @@ def test_gaps_fall_as_eyes_close() -> None:
     shut = gaps().eyes_shut(weights, np.zeros((11, 2, 2)))
     assert (np.diff(shut[:, 0]) > 0).all() and shut[0, 0] == 0 and shut[-1, 0] == 1
     assert not shut[:, 1].any()
+
+
+def test_eyes_that_are_shut_hard_are_shut() -> None:
+    """Lids that cross on the avatar are no further apart than lids that touch."""
+    for name in ("eyes_closed", "eyes_squeezed", "wink_left"):
+        shut = gaps().eyes_shut(by_id(name).weights[None].astype(float), np.zeros((1, 2, 2)))[0]
+        assert shut[0] == pytest.approx(1, abs=0.01), name
+        assert shut[1] == pytest.approx(0 if name == "wink_left" else 1, abs=0.1), name
+    wide = np.zeros((1, 53))
+    wide[0, [INDEX["UpperLidRaiserL"], INDEX["JawDrop"]]] = 1.0
+    apart, rest = gaps().of(wide, np.zeros((1, 2, 2)))[0], gaps().of(np.zeros((1, 53)), np.zeros((1, 2, 2)))[0]
+    assert apart[0] > rest[0] > 0.005 and apart[1] == rest[1] and apart[2] > 0.02 and rest[2] < 0.001
 
 
 def test_averages_are_over_recordings_then_subjects_and_never_pooled() -> None:
