@@ -23,7 +23,7 @@ from refa_cli.formats.dataset import SubjectWriter, finish_dataset
 from refa_cli.headset.default import default_headset
 from refa_cli.headset.parts import cameras_with, recorded
 from refa_cli.networks.loop import Schedule, train
-from refa_cli.networks.packing import pack
+from refa_cli.networks.packing import Seen, pack
 from refa_cli.networks.samples import Samples
 from refa_cli.networks.tracker import Tracker
 from refa_cli.networks.training import TrackerTask
@@ -67,7 +67,7 @@ def drawing(pixels: int) -> float:
 def model_of(pixels: int, path: Path) -> Engine:
     """An untrained model, written and ready to run."""
     tracker = Tracker("small", Cameras(NAMES, NAMES), pixels).eval()
-    model = pack(tracker, (), np.random.default_rng(0).random((9, 5, 512), np.float32), {})
+    model = pack(tracker, Seen(), np.random.default_rng(0).random((9, 5, 512), np.float32), np.ones((9, 5), bool), {})
     model.write(path)
     return Engine(model)
 

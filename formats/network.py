@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from refa_cli.formats.cameras import Cameras
+from refa_cli.formats.dataset import Subject
 from refa_cli.formats.headset import ROLES
 from refa_cli.formats.npz import NpzArtifact
 from refa_cli.formats.spec import F32, I32, U8, array, names, text
@@ -20,7 +22,7 @@ SIZES = ("small", "paper")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network(NpzArtifact):
-    """A network of C cameras with P numbers in L tensors, trained on S subjects."""
+    """A network of C cameras with P numbers in L tensors, trained on S subjects, R recordings of captures."""
 
     size: str = text(doc=f"one of {', '.join(SIZES)}", pattern="small|paper")
     camera_names: tuple[str, ...] = names("C", doc="the cameras it expects, in order")
@@ -30,11 +32,17 @@ class Network(NpzArtifact):
     layout: tuple[str, ...] = names("L", doc="tensors in order, as NAME:1x2x3")
     parameters: F32 = array("P", doc="all tensors, one after the other")
     training_subjects: tuple[str, ...] = names("S", doc="whose data it was trained or validated on")
+    training_recordings: tuple[str, ...] = names("R", doc="digests of the captures' recordings among these data")
 
     @property
     def cameras(self) -> Cameras:
         """What it sees with."""
         return Cameras.of(self.camera_names, self.camera_role)
+
+    def saw(self, subject: Subject[Any]) -> bool:
+        """Whether it was trained on someone of that name, or on a recording of it under another name."""
+        digests = set(subject.digests.values())
+        return subject.name in self.training_subjects or not digests.isdisjoint(self.training_recordings)
 
     def check(self) -> None:
         """The layout fills the parameters."""

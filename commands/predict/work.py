@@ -68,10 +68,10 @@ def plan_of(
     paired = []
     for number, path in enumerate(models):
         model = Model.read(path)
-        trained |= set(model.training_subjects)
+        seen = sorted(subject.name for subject in subjects.values() if model.saw(subject))
+        trained |= set(seen)
         digests[f"model {number}"] = model.digest
         paired.append((path, model.digest))
-        seen = sorted(set(model.training_subjects) & subjects.keys())
         if seen and held_out:
             raise DataError(captures, seen[0], "subjects that no model was trained on", f"one that {path} was",
                             "predict others, or leave --held-out away")  # fmt: skip

@@ -14,6 +14,7 @@ from refa_cli.formats.dataset import Dataset
 from refa_cli.formats.errors import DataError, UsageError
 from refa_cli.formats.labels import Labels
 from refa_cli.formats.synth import Synth
+from refa_cli.networks.packing import Seen
 from refa_cli.networks.samples import cameras_of
 from refa_cli.outputs import Recipe, versions
 from refa_cli.workers import seed_of
@@ -53,9 +54,12 @@ class Plan:
     seed: int
 
     @property
-    def subjects(self) -> tuple[str, ...]:
+    def seen(self) -> Seen:
         """Everybody whose data is looked at."""
-        return tuple(sorted({*self.train, *self.validation, *self.made}))
+        names = {*self.train, *self.validation, *self.made}
+        subjects = {} if self.captures is None else Dataset.read(self.captures, Captures).subjects
+        digests = {digest for name in names & subjects.keys() for digest in subjects[name].digests.values()}
+        return Seen(tuple(sorted(names)), tuple(sorted(digests)))
 
     def recipe(self) -> Recipe:
         """All that decides the bytes."""

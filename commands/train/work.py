@@ -67,7 +67,7 @@ def _tracker(plan: Plan, group: Group) -> tuple[Task, Callable[[], Model]]:
     def packed() -> Model:
         rows = evenly(held[0].rows_of(set(plan.train)), STATISTICS)
         _, _, _, features = evaluated(tracker, held[0], rows)
-        return pack(tracker, plan.subjects, features, held[0].present[rows], plan.recipe().as_dict())
+        return pack(tracker, plan.seen, features, held[0].present[rows], plan.recipe().as_dict())
 
     return task, packed
 
@@ -82,7 +82,7 @@ def _finder(plan: Plan, group: Group) -> tuple[Task, Callable[[], KeypointModel]
     task = KeypointTask(finder, data, set(plan.train), set(plan.validation), group.share(settings.batch))
 
     def packed() -> KeypointModel:
-        return pack_keypoints(finder, plan.subjects, plan.recipe().as_dict())
+        return pack_keypoints(finder, plan.seen, plan.recipe().as_dict())
 
     return task, packed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,15 @@ COUNTER = "num_batches_tracked"
 """Of a batch norm: it changes nothing of what a trained network tells."""
 
 
-def pack(
-    tracker: Tracker, subjects: tuple[str, ...], features: np.ndarray, present: np.ndarray, recipe: dict[str, Any]
-) -> Model:
+@dataclass(frozen=True)
+class Seen:
+    """Whose data a network was trained or validated on: names of subjects, and digests of recordings of captures."""
+
+    subjects: tuple[str, ...] = ()
+    recordings: tuple[str, ...] = ()
+
+
+def pack(tracker: Tracker, seen: Seen, features: np.ndarray, present: np.ndarray, recipe: dict[str, Any]) -> Model:
     """features [N, C, 512]: of training frames; present [N, C]: whether there was a picture; a camera that never had
     one has mean 0, scale 1 and distances 0."""
     there = np.maximum(present.sum(0), 1)[:, None]
@@ -34,21 +41,18 @@ def pack(
     distances = [np.percentile(row[here], PERCENTILES) if here.any() else np.zeros(len(PERCENTILES))
                  for row, here in zip(distance.T, present.T, strict=True)]  # fmt: skip
     return Model(
-        **network_fields(tracker, subjects), shapes=EXPRESSIONS,
+        **network_fields(tracker, seen), shapes=EXPRESSIONS,
         feature_mean=mean.astype(np.float32), feature_scale=scale.astype(np.float32),
         feature_distance=np.array(distances, np.float32), recipe=recipe,
     )  # fmt: skip
 
 
-def pack_keypoints(
-    finder: KeypointFinder, subjects: tuple[str, ...],
-    recipe: dict[str, Any],
-) -> KeypointModel:  # fmt: skip
+def pack_keypoints(finder: KeypointFinder, seen: Seen, recipe: dict[str, Any]) -> KeypointModel:
     """The file of a keypoint finder."""
-    return KeypointModel(**network_fields(finder, subjects), recipe=recipe)
+    return KeypointModel(**network_fields(finder, seen), recipe=recipe)
 
 
-def network_fields(network: Tracker | KeypointFinder, subjects: tuple[str, ...]) -> dict[str, Any]:
+def network_fields(network: Tracker | KeypointFinder, seen: Seen) -> dict[str, Any]:
     """The fields of `formats.network.Network`."""
     state = {name: value for name, value in network.state_dict().items() if not name.endswith(COUNTER)}
     return {
@@ -59,7 +63,8 @@ def network_fields(network: Tracker | KeypointFinder, subjects: tuple[str, ...])
         "pixels": np.array([network.pixels], np.int32),
         "layout": tuple(f"{name}:{'x'.join(map(str, value.shape))}" for name, value in state.items()),
         "parameters": np.concatenate([v.detach().cpu().numpy().reshape(-1) for v in state.values()]).astype(np.float32),
-        "training_subjects": subjects,
+        "training_subjects": seen.subjects,
+        "training_recordings": seen.recordings,
     }
 
 

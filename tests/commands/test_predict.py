@@ -14,7 +14,7 @@ from refa_cli.formats.cameras import Cameras
 from refa_cli.formats.dataset import Dataset
 from refa_cli.formats.labels import Labels
 from refa_cli.formats.model import Model
-from refa_cli.networks.packing import pack, unpack
+from refa_cli.networks.packing import Seen, pack, unpack
 from refa_cli.networks.tracker import Tracker
 from refa_cli.runtime.inference import Engine
 from tests.networks.made import SIDE, captures
@@ -30,7 +30,7 @@ def model(path: Path, seed: int, roles: tuple[str, ...] = NAMES) -> Path:
     for head in (tracker.face, tracker.eye):
         torch.nn.init.normal_(head.told.weight, 0.5, 0.5)
     features = np.random.default_rng(seed).normal(size=(9, len(roles), 512))
-    pack(tracker, (), features, np.ones((9, len(roles)), bool), {}).write(path)
+    pack(tracker, Seen(), features, np.ones((9, len(roles)), bool), {}).write(path)
     return path
 
 
@@ -98,7 +98,7 @@ def test_other_headsets_and_sizes(tmp_path: Path, roles: tuple[str, ...]) -> Non
     torch.manual_seed(0)
     tracker = Tracker("small", Cameras(roles, roles), SIDE).eval()
     rng = np.random.default_rng(0)
-    pack(tracker, (), rng.normal(size=(9, len(roles), 512)), np.ones((9, len(roles)), bool), {}).write(
+    pack(tracker, Seen(), rng.normal(size=(9, len(roles), 512)), np.ones((9, len(roles)), bool), {}).write(
         tmp_path / "model.npz"
     )
     engine = Engine(Model.read(tmp_path / "model.npz"))

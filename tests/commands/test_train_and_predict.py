@@ -21,7 +21,7 @@ from refa_cli.formats.errors import DataError
 from refa_cli.formats.labels import Labels
 from refa_cli.formats.model import Model
 from refa_cli.networks import loop
-from refa_cli.networks.packing import pack, unpack
+from refa_cli.networks.packing import Seen, pack, unpack
 from refa_cli.networks.samples import from_captures
 from refa_cli.networks.tracker import Tracker
 from refa_cli.runtime.inference import Engine
@@ -84,6 +84,10 @@ def test_the_model_remembers_whom_it_saw(data: Path, model: Path, tmp_path: Path
     held = Model.read(model)
     assert held.training_subjects == ("P0001", "S0001", "S0002", "S0003")  # P0001 is drawn
     assert held.feature_distance.shape == (5, 3) and (np.diff(held.feature_distance, axis=1) >= 0).all()
+    recordings = Dataset.read(data / "captures.zarr", Captures).subjects["S0001"].digests
+    assert len(held.training_recordings) == 3 and set(recordings.values()) < set(held.training_recordings)
+    other = replace(Dataset.read(data / "captures.zarr", Captures).subjects["S0001"], name="renamed")
+    assert held.saw(other) and not held.saw(Dataset.read(data / "captures.zarr", Captures).subjects["S0004"])
     everything = ["predict", str(data / "captures.zarr"), "--model", str(model), "-o", str(tmp_path / "p.zarr")]
     assert app.main([*everything, "--held-out"]) == 1
     assert "trained on" in capsys.readouterr().err
@@ -263,7 +267,7 @@ def test_statistics_are_of_cameras_that_are_there() -> None:
     features, present = rng.normal(3, 2, (400, 5, 512)), rng.random((400, 5)) < 0.5
     features[~present] = 1e3
     present[:, 4] = False
-    held = pack(tracker, (), features, present, {})
+    held = pack(tracker, Seen(), features, present, {})
     assert np.abs(held.feature_mean[:4] - 3).max() < 0.8 and np.abs(held.feature_scale[:4] - 2).max() < 0.6
     assert np.abs(held.feature_distance[:4, 0] - 1).max() < 0.05
     assert not held.feature_mean[4].any() and not held.feature_distance[4].any()
