@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy.stats import spearmanr
-from tracker import PIXELS, TESTED, made_told, prepare, refa
+from trained import PEOPLE, PIXELS, made_told, prepare, refa
 
 from refa_cli.face.default import load_face
 from refa_cli.face.evaluate import Geometry
@@ -22,16 +22,17 @@ from refa_cli.formats.labels import Labels
 from refa_cli.formats.model import KeypointModel
 from refa_cli.formats.rig import Rig
 from refa_cli.formats.session_truth import SessionTruth
+from refa_cli.formats.synth import Synth
 from refa_cli.headset.default import default_headset
 from refa_cli.headset.lenses import Lens
 from refa_cli.headset.parts import at_ipd, lens_of, triangles_of
-from refa_cli.networks.keypoint_training import located
+from refa_cli.networks.keypoint_training import keypoints_of, located
 from refa_cli.networks.packing import unpack_keypoints
 from refa_cli.networks.samples import from_captures
 from refa_cli.render.rasterize import in_sight, see
 
 FOLDER = Path(__file__).parent
-STEPS, BATCH, EVERY, FULL = 8000, 16, 40, 400
+STEPS, BATCH, EVERY, FULL, OTHERS = 8000, 16, 40, 400, 60
 
 
 def truth_of(out: Path, subject: str, recording: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -84,7 +85,7 @@ def measured(out: Path, model: KeypointModel) -> tuple[np.ndarray, np.ndarray, n
     finder = unpack_keypoints(model)
     captures = Dataset.read(out / "people/captures.zarr", Captures)
     off, spread, told, true = [], [], [], []
-    for subject in TESTED:
+    for subject in PEOPLE.tested:
         samples = from_captures(out / "people/captures.zarr", None, model.cameras, PIXELS, {subject}, EVERY)
         place, doubt, seen = located(finder, samples, np.arange(len(samples)))
         at = 0
@@ -100,6 +101,27 @@ def measured(out: Path, model: KeypointModel) -> tuple[np.ndarray, np.ndarray, n
     return np.concatenate(off), np.concatenate(spread), np.concatenate(told), np.concatenate(true)
 
 
+def conditions(out: Path, model: KeypointModel) -> dict[str, np.ndarray]:
+    """{what: errors [K], pixels, of seen keypoints} of synthetic people that the finder was not trained on: without
+    glasses and with, and where the headset sits as it mostly does or otherwise."""
+    people = [f"P{i:04d}" for i in range(1, OTHERS + 1)]
+    data = keypoints_of(out / "synth.zarr", model.cameras, PIXELS, people)
+    place, _, _ = located(unpack_keypoints(model), data.samples, np.arange(len(data.samples)))
+    off = FULL * np.linalg.norm(place - data.place, axis=-1)
+    subjects = Dataset.read(out / "synth.zarr", Synth).subjects
+    held = [r.load(streamed=False) for name in people for r in subjects[name].recordings.values()]
+    glasses = np.concatenate([one.glasses for one in held]) > 0
+    seat = np.concatenate([one.headset_from_head[:, :3, 3] for one in held])
+    away = np.linalg.norm(seat - np.median(seat, axis=0), axis=1)
+    third, two_thirds = np.quantile(away, [1 / 3, 2 / 3])
+    rows = {
+        "without glasses": ~glasses, "with glasses": glasses,
+        f"headset within {1000 * third:.0f} mm of where it sits in the median": away <= third,
+        f"headset more than {1000 * two_thirds:.0f} mm away from there": away > two_thirds,
+    }  # fmt: skip
+    return {what: off[some][data.seen[some]] for what, some in rows.items()}
+
+
 def reliability(errors: np.ndarray, doubts: np.ndarray) -> list[tuple[float, float]]:
     """(spread told, error along an axis), root mean squares of ten equal groups by the spread told."""
     groups = np.array_split(np.argsort(doubts), 10)
@@ -111,13 +133,16 @@ def main() -> None:
     """Trains, measures, writes."""
     out = Path(sys.argv[1])
     prepare(out)
-    errors, doubts, told, true = measured(out, trained(out))
+    model = trained(out)
+    errors, doubts, told, true = measured(out, model)
+    split = [f"| {what} | {np.median(off):.2f} | {np.percentile(off, 90):.2f} | {len(off):,} |"
+             for what, off in conditions(out, model).items()]  # fmt: skip
     draw(reliability(errors, doubts), FOLDER / "keypoints.png")
     right, unseen = (told == true).mean(), (~true).mean()
     page = f"""# How well keypoints are found
 
 `make -C benchmarks keypoints`: trained at {PIXELS}x{PIXELS} pixels on synthetic frames, {made_told("many.zarr")}, in
-{STEPS} steps of {BATCH}, tested on captures of {len(TESTED)} simulated people (misfit 1) that nobody trained on,
+{STEPS} steps of {BATCH}, tested on captures of {PEOPLE.test} simulated people (misfit 1) that nobody trained on,
 {date.today()}. Distances are in pixels of {FULL}x{FULL} pictures, of {len(errors):,} keypoints that are truly seen.
 
 | median | mean | 90th percentile | seen or not told right | ... if none were told to be seen |
@@ -129,6 +154,13 @@ How far off a keypoint is, the finder tells itself: the rank correlation of its 
 square of their errors along an axis; on the grey line the two are the same.
 
 ![Errors over the spread that the finder itself tells](keypoints.png)
+
+On synthetic frames of {OTHERS} other people, who were not trained on either, all with hair, by glasses and by how the
+headset sits:
+
+| frames | median | 90th percentile | keypoints |
+| --- | --- | --- | --- |
+{chr(10).join(split)}
 """
     (FOLDER / "keypoints.md").write_text(page)
     print(page)

@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from tracker import FOLDER, PIXELS, TESTED, TRAINED, prepare
+from trained import FOLDER, PEOPLE, PIXELS, prepare
 
 from refa_cli.face.default import load_face
 from refa_cli.face.evaluate import Geometry
@@ -90,18 +90,18 @@ def measured(out: Path, what: str) -> tuple[float, float, float]:
     torch.set_num_threads(1)
     captures, labels = out / "people/captures.zarr", out / "people/truth/truth.zarr"
     cameras = cameras_of(captures, Captures)
-    real = from_captures(captures, labels, cameras, PIXELS, TRAINED)
+    real = from_captures(captures, labels, cameras, PIXELS, PEOPLE.trained)
     made = None
     if what != "synthetic frames":
         people = [path.name for path in (out / "synth.zarr").iterdir() if path.is_dir()]
         made = from_synth(out / "synth.zarr", cameras, PIXELS, people)
-    trained_on = {*TRAINED, *(made.subjects if made is not None else ())}
+    trained_on = {*PEOPLE.trained, *(made.subjects if made is not None else ())}
     with left_out(what), tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(0)
         network = Tracker("small", cameras, PIXELS)
         task = training.TrackerTask(network, real, made, trained_on, set(), BATCH, adaptation=0.0)
         loop.train(task, loop.Schedule(STEPS, every=10**6), Path(folder), 0)
-        test = from_captures(captures, labels, cameras, PIXELS, TESTED, THIN)
+        test = from_captures(captures, labels, cameras, PIXELS, PEOPLE.tested, THIN)
         rows = np.flatnonzero(test.labelled)
         told, *_ = training.evaluated(network, test, rows)
     true = test.weights[rows]
@@ -125,7 +125,7 @@ def surface(told: np.ndarray, true: np.ndarray) -> float:
 def main() -> None:
     """Trains each, two at a time; writes the page."""
     out = Path(sys.argv[1])
-    prepare(out)
+    prepare(out, made=("synth.zarr",))
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as workers:
         found = list(workers.map(measured, [out] * len(WITHOUT), WITHOUT))
     lines = [f"| {what} | {mm:.2f} | {moving:.3f} | {still:.4f} |"
@@ -133,7 +133,7 @@ def main() -> None:
     page = f"""# What makes the tracker learn
 
 `make -C benchmarks learning`: people and frames of tracker.md, {STEPS} steps of {BATCH}, seed 0, no adaptation,
-{date.today()}. One thing is left out at a time; errors are on the {len(TESTED)} people that nobody trained on.
+{date.today()}. One thing is left out at a time; errors are on the {PEOPLE.test} people that nobody trained on.
 Surface: of the mean face, on vertices that truly move by more than 1 mm.
 
 | left out | surface, mm | error of weights above 0.3 | below |

@@ -95,7 +95,7 @@ mm from the true face on vertices that truly move by more than 1 mm (unmoved: {u
 | {" | ".join("---" for _ in range(3 + len(SCORES) + len(GAMING)))} |
 {chr(10).join(rows)}
 
-- Semantic Accuracy and Eye Closure are best for who shows everything: over-activation and cross-talk give such a
+- Semantic Accuracy and Eye Closure are perfect for who shows everything: over-activation and cross-talk give such a
   predictor away, and false closure one that shuts eyes.
 - Neutralness, Smoothness and Mouth Closure are best for who shows nothing.
 - No score sees a delay: only errors against the truth do.
