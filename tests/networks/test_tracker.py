@@ -124,6 +124,20 @@ def test_in_a_mirror_sides_change_places_and_twice_is_nothing() -> None:
     assert [MIRROR[i] for i in MIRROR] == list(range(len(EXPRESSIONS)))
 
 
+def test_a_view_takes_54_million_multiplications() -> None:
+    encoder, counted = Encoder("small", 224), []
+
+    def count(layer: torch.nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        assert isinstance(layer, torch.nn.Conv2d)
+        counted.append(layer.weight[0].numel() * output[0].numel())
+
+    for layer in encoder.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.register_forward_hook(count)
+    assert encoder(torch.zeros(1, 1, 224, 224)).shape == (1, 512)
+    assert sum(counted) == pytest.approx(54e6, rel=0.02)
+
+
 def augmented(augmentation: Augmentation, frames: torch.Tensor, seed: int) -> torch.Tensor:
     random = torch.Generator().manual_seed(seed)
     return augmentation.pictures(frames, augmentation.moves(frames.shape[0] * frames.shape[1], random), random)
