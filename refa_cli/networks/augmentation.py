@@ -1,4 +1,7 @@
-"""What may differ between two frames of the same face: how the headset sits, exposure, noise, a camera that fails."""
+"""What may differ between two frames of the same face: how the headset sits, exposure, noise, a camera that fails.
+
+Pictures are changed where they lie, on a GPU too, so that what comes before a network never waits for the processor.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +41,13 @@ class Augmentation:
     def pictures(self, frames: Tensor, moves: Tensor, random: torch.Generator) -> Tensor:
         """frames [N, C, S, S] in counts, each picture moved by its own of moves [N C, 2, 3] and changed on its own."""
         flat = frames.reshape(-1, 1, *frames.shape[2:])
-        grid = torch.nn.functional.affine_grid(moves, list(flat.shape), align_corners=False)
+        with torch.autocast(flat.device.type, enabled=False):  # half a float's places would be off by a pixel
+            grid = torch.nn.functional.affine_grid(moves.to(flat.device), list(flat.shape), align_corners=False)
         moved = torch.nn.functional.grid_sample(flat, grid, padding_mode="border", align_corners=False)
         moved = self._out_of_focus(moved, random)
-        gain = torch.exp(self.exposure * torch.randn(len(flat), 1, 1, 1, generator=random))
-        noise = self.noise * torch.rand(len(flat), 1, 1, 1, generator=random)
-        changed = gain * moved + noise * torch.randn(*flat.shape, generator=random)
+        gain = torch.exp(self.exposure * torch.randn(len(flat), 1, 1, 1, generator=random)).to(flat.device)
+        noise = (self.noise * torch.rand(len(flat), 1, 1, 1, generator=random)).to(flat.device)
+        changed = gain * moved + noise * _normal(flat, random)
         return changed.clamp(0, 255).reshape(frames.shape)
 
     def _out_of_focus(self, pictures: Tensor, random: torch.Generator) -> Tensor:
@@ -52,17 +56,26 @@ class Augmentation:
             torch.rand(len(pictures), generator=random) < self.blurred
         )
         soft = torch.nn.functional.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
-        return torch.lerp(pictures, soft, share[:, None, None, None])
+        return torch.lerp(pictures, soft, share[:, None, None, None].to(pictures.device))
 
-    def present(self, present: Tensor, random: torch.Generator) -> Tensor:
-        """present [N, C] with some cameras missing."""
-        return present & (torch.rand(present.shape, generator=random) >= self.dropped)
+    def kept(self, shape: torch.Size, random: torch.Generator) -> Tensor:
+        """[N, C] which cameras deliver."""
+        return torch.rand(shape, generator=random) >= self.dropped
+
+
+def _normal(like: Tensor, random: torch.Generator) -> Tensor:
+    """Normal numbers of that shape, drawn on that device."""
+    if like.device.type == "cpu":
+        return torch.randn(like.shape, generator=random)
+    there = torch.Generator(like.device).manual_seed(int(torch.randint(2**62, (1,), generator=random)))
+    return torch.randn(like.shape, generator=there, device=like.device)
 
 
 def moved_places(place: Tensor, moves: Tensor) -> Tensor:
     """Where places [N, K, 2], shares of the picture, lie in pictures that moved by `moves` [N, 2, 3]."""
-    back = torch.linalg.inv(moves[:, :, :2])
-    out: Tensor = ((2 * place - 1 - moves[:, None, :, 2]) @ back.mT + 1) / 2
+    with torch.autocast(place.device.type, enabled=False):
+        back = torch.linalg.inv(moves[:, :, :2])
+        out: Tensor = ((2 * place - 1 - moves[:, None, :, 2]) @ back.mT + 1) / 2
     return out
 
 

@@ -75,9 +75,8 @@ class KeypointTask:
         assert self.pool is not None
         rows = self.pool.draw(self.batch, rng)
         frames, place, seen = self._drawn(rows, random)
-        device = next(self.finder.parameters()).device
-        out: Found = self.finder(frames.to(device))
-        place, counts = place.to(device), seen.to(device).float()
+        out: Found = self.finder(frames)
+        counts = seen.float()
         many = counts.sum().clamp(min=1)
         off = (out.place - place.clamp(-1, 2)).abs().sum(-1)
         distance = (off * counts).sum() / many
@@ -90,13 +89,14 @@ class KeypointTask:
 
     def _drawn(self, rows: NDArray[np.intp], random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Pictures as augmentation changes them, and where keypoints are in them and which are seen."""
-        frames = torch.from_numpy(self.data.samples.frames[rows]).float()
-        place, seen = torch.from_numpy(self.data.place[rows]), torch.from_numpy(self.data.seen[rows])
+        device = next(self.finder.parameters()).device
+        held = (self.data.samples.frames, self.data.place, self.data.seen)
+        frames, place, seen = (torch.from_numpy(values[rows]).to(device) for values in held)
         place, seen = turned(self.finder.cameras, place, seen)
-        moves = self.augmentation.moves(frames.shape[0] * frames.shape[1], random)
+        moves = self.augmentation.moves(frames.shape[0] * frames.shape[1], random).to(device)
         place = moved_places(place.flatten(0, 1), moves).view_as(place)
         seen = seen & ((place > 0) & (place < 1)).all(-1)
-        return self.augmentation.pictures(frames, moves, random), place, seen
+        return self.augmentation.pictures(frames.float(), moves, random), place, seen
 
     def validate(self) -> dict[str, float]:
         """Median distance of seen keypoints of people that are held back, share of the picture."""

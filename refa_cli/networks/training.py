@@ -105,18 +105,18 @@ class TrackerTask:
         reals = sum(len(rows) for _, rows in drawn)
         if self.made is not None:
             drawn.append((self.made.samples, self.made.draw(self.batch - reals, rng)))
+        device = self.tracker.absent.device
         frames, present, weights, gaze, labelled = (
-            torch.from_numpy(np.concatenate([getattr(samples, name)[rows] for samples, rows in drawn]))
+            torch.from_numpy(np.concatenate([getattr(samples, name)[rows] for samples, rows in drawn])).to(device)
             for name in ("frames", "present", "weights", "gaze", "labelled")
         )
-        real = torch.arange(self.batch) < reals
-        which = torch.rand(self.batch, generator=random) < self.augmentation.swapped
+        real = torch.arange(self.batch, device=device) < reals
+        which = (torch.rand(self.batch, generator=random) < self.augmentation.swapped).to(device)
         frames, present, weights, gaze = swap_sides(self.tracker.cameras, which, frames, present, weights, gaze)
         moves = self.augmentation.moves(frames.shape[0] * frames.shape[1], random)
         pictures = self.augmentation.pictures(frames.float(), moves, random)
-        present = self.augmentation.present(present, random)
-        device = self.tracker.absent.device
-        return Batch(*(part.to(device) for part in (pictures, present, weights, gaze, labelled, real)))
+        present = present & self.augmentation.kept(present.shape, random).to(device)
+        return Batch(pictures, present, weights, gaze, labelled, real)
 
 
 def _label_loss(out: Out, batch: Batch, progress: float) -> tuple[Tensor, dict[str, float]]:
