@@ -36,7 +36,7 @@ def run(
     ] = False,
     worst: Annotated[
         int, typer.Option("--worst", min=0, help="List so many subjects and recordings with the least scores.")
-    ] = 3,
+    ] = 0,
     csv: Annotated[Path | None, typer.Option("--csv", help="Table to write, a row a recording.")] = None,
     fail_under: Annotated[
         list[str] | None, typer.Option("--fail-under", help="SCORE=NUMBER the dataset must reach, else exit code 3.")
@@ -83,7 +83,7 @@ def run(
         console.table(rows)
         for name, held in extra.items():
             print()
-            console.table(held, title=name)
+            console.table(held, title=name.replace("_", " "))
     for name, (mm, degrees) in measured.offsets.items():
         console.note(f"{name}: a rigid offset of the head of {mm:.1f} mm and {degrees:.1f} degrees was taken away.")
     if csv is not None:

@@ -32,12 +32,10 @@ class Measured:
 
 
 def seen_in_training(path: Path) -> list[str]:
-    """Subjects of these predictions that a model behind them was trained on, as their recipe tells."""
-    store = Dataset.read(path, Labels)
-    seen = set()
-    for recipe in (store.recipe, *(subject.recipe for subject in store.subjects.values())):
-        seen |= set(recipe.get("options", {}).get("training_subjects", ())) & store.subjects.keys()
-    return sorted(seen)
+    """Subjects of these predictions that the model behind them was trained on, as the recipe of each tells."""
+    subjects = Dataset.read(path, Labels).subjects
+    return [name for name, subject in subjects.items()
+            if name in subject.recipe.get("options", {}).get("training_subjects", ())]  # fmt: skip
 
 
 def tell_seen(path: Path, *, refused: bool) -> None:

@@ -36,8 +36,8 @@ def worst(measured: Measured, count: int) -> dict[str, list[dict[str, Any]]]:
         (name, recording): row for name, held in measured.rows.items() for recording, row in held.items()
     }
     return {
-        "worst subjects": _least({(name,): row for name, row in subjects.items()}, ("subject",), count),
-        "worst recordings": _least(recordings, ("subject", "recording"), count),
+        "worst_subjects": _least({(name,): row for name, row in subjects.items()}, ("subject",), count),
+        "worst_recordings": _least(recordings, ("subject", "recording"), count),
     }
 
 

@@ -24,7 +24,9 @@ def run(
     ] = False,
     features: Annotated[
         Path | None,
-        typer.Option("--features", help="Folder for each camera's features [T, C, 512], as float16 in .npy files."),
+        typer.Option(
+            "--features", help="Folder for each camera's features [T, C, 512] of the first model, as float16 .npy."
+        ),
     ] = None,
     workers: options.Workers = 1,
     scheduler: options.Scheduler = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from refa_cli import console
+from refa_cli import console, placing
 from refa_cli.face.shapes import EXPRESSIONS
 from refa_cli.formats.captures import Captures
 from refa_cli.formats.dataset import Dataset, SubjectWriter, finish_dataset
@@ -21,6 +22,8 @@ from refa_cli.outputs import Output, Recipe, versions
 from refa_cli.runtime.inference import Engine, Told, averaged
 from refa_cli.workers import fan_out
 
+MARKER: Final = "recipe.json"
+"""In a folder of features: what they are of."""
 AT_ONCE: Final = 50
 """Frames that are read and told together: a shard."""
 COPIED: Final = ("expression_ids", "segment_ns", "segment_kind", "segment_side", "segment_expression")
@@ -92,7 +95,9 @@ def plan_of(
 
 
 def predict(output: Path, plan: Plan, *, overwrite: bool, workers: int, scheduler: str | None) -> None:
-    """Writes the store; an interrupted run is continued."""
+    """Writes the store; an interrupted run is continued. Raises UsageError for a folder of another run's features."""
+    if plan.features is not None:
+        _claim(plan.features, plan.recipe, overwrite=overwrite)
     with Output(output, plan.recipe, overwrite=overwrite, directory=True, workers=workers) as out:
         jobs = [Job(plan.captures, plan.models, plan.features, out.partial, subject, recording)
                 for subject, recordings in plan.frames.items() for recording in recordings]  # fmt: skip
@@ -105,6 +110,21 @@ def predict(output: Path, plan: Plan, *, overwrite: bool, workers: int, schedule
                 assert writer.has(recording)
             writer.finish(recipe)
         finish_dataset(out.partial, Labels, recipe)
+
+
+def _claim(features: Path, recipe: Recipe, *, overwrite: bool) -> None:
+    """Writes whose features the folder holds, and takes away another run's if that may be."""
+    marker, text = features / MARKER, json.dumps(recipe.as_dict(), indent=2, sort_keys=True) + "\n"
+    if marker.exists() and marker.read_text("utf-8") == text:
+        return
+    if features.exists() and any(features.iterdir()):
+        if not (overwrite and marker.exists()):
+            raise UsageError(
+                f"--features: {features} holds something else than this run's features; name a new folder."
+            )
+        placing.remove(features)
+    features.mkdir(parents=True, exist_ok=True)
+    placing.write_whole(marker, text)
 
 
 def predict_recording(job: Job) -> None:
@@ -155,7 +175,11 @@ def _labels(held: Captures, parts: list[Told], order: list[int]) -> Labels:
 @lru_cache(maxsize=4)
 def _engine(path: Path, digest: str) -> Engine:
     """Made once in a process for each model; a path may come to hold another one, which the digest tells."""
-    return Engine(Model.read(path))
+    model = Model.read(path)
+    if model.digest != digest:
+        raise DataError(path, "digest", f"the model that this run began with, {digest[:12]}", model.digest[:12],
+                        "leave the model in place until it is done")  # fmt: skip
+    return Engine(model)
 
 
 def _name(job: Job) -> str:

@@ -87,8 +87,9 @@ def run(
     )  # fmt: skip
     plan = plan_of(captures, labels, synth, options.names(held_out), validation, settings, seed)
     Output(output, plan.recipe(), overwrite=overwrite)
-    rows = [{"trained on": len(plan.train), "watched by": len(plan.validation), "cameras": len(plan.cameras),
-             "size": size, "pixels": pixels, "steps": steps, "model": output}]  # fmt: skip
+    people = {*plan.train, *plan.made}
+    rows = [{"trained on": len(people), "watched by": len(plan.validation), "cameras": len(plan.cameras), "size": size,
+             "pixels": pixels, "steps": steps, "model": output}]  # fmt: skip
     if dry_run:
         console.table(rows)
         return

@@ -38,9 +38,9 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """captures, labels, synth: paths or None; digests of them; train: subjects of the captures, or of the synthetic
-    frames if there are none; validation: of the captures if these have labels, of the synthetic frames otherwise; made:
-    subjects of the synthetic frames that are used."""
+    """captures, labels, synth: paths or None; digests of them; train, made: subjects of the captures and of the
+    synthetic frames to train on; validation: those held back to watch the training by, of the captures where these have
+    labels, of the synthetic frames otherwise; seen: all of these."""
 
     captures: Path | None
     labels: Path | None
@@ -48,18 +48,11 @@ class Plan:
     digests: dict[str, str]
     cameras: Cameras
     train: tuple[str, ...]
-    validation: tuple[str, ...]
     made: tuple[str, ...]
+    validation: tuple[str, ...]
+    seen: Seen
     settings: Settings
     seed: int
-
-    @property
-    def seen(self) -> Seen:
-        """Everybody whose data is looked at."""
-        names = {*self.train, *self.validation, *self.made}
-        subjects = {} if self.captures is None else Dataset.read(self.captures, Captures).subjects
-        digests = {digest for name in names & subjects.keys() for digest in subjects[name].digests.values()}
-        return Seen(tuple(sorted(names)), tuple(sorted(digests)))
 
     def recipe(self) -> Recipe:
         """All that decides the bytes."""
@@ -78,7 +71,9 @@ def plan_of(
     Raises UsageError for what does not go together, DataError for inputs that do not fit.
     """
     if settings.task == "keypoints" and (captures is not None or labels is not None or synth is None):
-        raise UsageError("--task keypoints trains on synthetic frames alone; name a store of them, from `refa synth`.")
+        raise UsageError(
+            "--task keypoints trains on one store of synthetic frames, from `refa synth`, and nothing else."
+        )
     if captures is None and synth is None:
         raise UsageError("nothing to train on; name captures, or synthetic frames with --synth.")
     if labels is not None and captures is None:
@@ -86,8 +81,9 @@ def plan_of(
     if labels is None and synth is None:
         raise UsageError("captures without labels can only adapt; add --labels or --synth.")
     digests: dict[str, str] = {}
-    people: set[str] = set()
+    people: dict[str, set[str]] = {}
     drawn: set[str] = set()
+    labelled: set[str] = set()
     if synth is not None:
         made = Dataset.read(synth, Synth)
         digests["synth"] = made.digest
@@ -97,30 +93,32 @@ def plan_of(
         held = Dataset.read(captures, Captures)
         digests["captures"] = held.digest
         cameras = cameras_of(captures, Captures)
-        people = set(held.subjects)
+        people = {name: set(subject.digests.values()) for name, subject in held.subjects.items()}
         if synth is not None:
             cameras.order_in(next(r for subject in made.subjects.values() for r in subject.recordings.values()))
+    for name in held_out:
+        if name not in people.keys() | drawn:
+            raise UsageError(f"--held-out: {captures or synth} has no subject {name!r}.")
+    people = {name: recordings for name, recordings in people.items() if name not in held_out}
+    drawn -= set(held_out)
     if labels is not None:
         told = Dataset.read(labels, Labels)
         digests["labels"] = told.digest
-        if not told.subjects.keys() & people - set(held_out):
+        labelled = told.subjects.keys() & people.keys()
+        if not labelled:
             raise DataError(labels, "", f"labels of a subject of {captures} that is not held out", "none",
                             "name the labels of these captures")  # fmt: skip
-    for name in held_out:
-        if name not in people | drawn:
-            raise UsageError(f"--held-out: {captures or synth} has no subject {name!r}.")
-    people, drawn = people - set(held_out), drawn - set(held_out)
-    source = captures or synth
-    assert source is not None
-    if not (people if captures is not None else drawn):
-        raise DataError(source, "", "a subject that is not held out", "none", "hold fewer out")
-    if labels is not None:
-        train, kept = split(sorted(people), validation, seed)
-    else:
-        rest, kept = split(sorted(drawn), validation, seed)
-        train = rest if captures is None else tuple(sorted(people))
-    return Plan(captures=captures, labels=labels, synth=synth, digests=digests, cameras=cameras, train=train,
-                validation=kept, made=tuple(sorted(drawn)), settings=settings, seed=seed)  # fmt: skip
+    for source, left in ((captures, people.keys()), (synth, drawn)):
+        if source is not None and not left:
+            raise DataError(source, "", "a subject that is not held out", "none", "hold fewer out")
+    _, kept = split(sorted(labelled or drawn), validation, seed)
+    recordings = {digest for digests_of_one in people.values() for digest in digests_of_one}
+    return Plan(
+        captures=captures, labels=labels, synth=synth, digests=digests, cameras=cameras,
+        train=tuple(sorted(people.keys() - set(kept if labelled else ()))), made=tuple(sorted(drawn - set(kept))),
+        validation=kept, seen=Seen(tuple(sorted(people.keys() | drawn)), tuple(sorted(recordings))), settings=settings,
+        seed=seed,
+    )  # fmt: skip
 
 
 def split(subjects: list[str], validation: float, seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:

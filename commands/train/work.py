@@ -21,6 +21,7 @@ from refa_cli.networks.loop import Schedule, Task, train
 from refa_cli.networks.machine import Machine
 from refa_cli.networks.packing import pack, pack_keypoints
 from refa_cli.networks.parallel import Group
+from refa_cli.networks.pool import Pool
 from refa_cli.networks.samples import Samples, from_captures, from_synth
 from refa_cli.networks.tracker import Tracker
 from refa_cli.networks.training import TrackerTask, evaluated
@@ -55,19 +56,21 @@ def train_network(output: Path, plan: Plan, machine: Machine, *, overwrite: bool
 def _tracker(plan: Plan, group: Group) -> tuple[Task, Callable[[], Model]]:
     """The training of a tracker, and how its file is made."""
     settings = plan.settings
-    real, made = _data(plan)
-    held = [samples for samples in (real, made) if samples is not None]
+    real, made = _real(plan), _made(plan)
+    watched = made if plan.labels is None else real
     tracker = Tracker(settings.size, plan.cameras, settings.pixels, eye_branch=settings.eye_branch)
-    held_back = set(plan.validation)
+    pools = Pool.of(real, plan.train), Pool.of(made, plan.made)
     task = TrackerTask(
-        tracker, real, made, {*plan.train, *plan.made} - held_back, held_back, group.share(settings.batch),
+        tracker, *pools, Pool.of(watched, plan.validation), group.share(settings.batch),
         adaptation=1.0 if settings.adaptation else 0.0,
     )  # fmt: skip
 
     def packed() -> Model:
-        rows = evenly(held[0].rows_of(set(plan.train)), STATISTICS)
-        _, _, _, features = evaluated(tracker, held[0], rows)
-        return pack(tracker, plan.seen, features, held[0].present[rows], plan.recipe().as_dict())
+        pool = pools[0] or pools[1]
+        assert pool is not None
+        rows = evenly(pool.rows, STATISTICS)
+        _, _, _, features = evaluated(tracker, pool.samples, rows)
+        return pack(tracker, plan.seen, features, pool.samples.present[rows], plan.recipe().as_dict())
 
     return task, packed
 
@@ -76,10 +79,10 @@ def _finder(plan: Plan, group: Group) -> tuple[Task, Callable[[], KeypointModel]
     """The same for the finder of keypoints."""
     assert plan.synth is not None
     settings = plan.settings
-    data = keypoints_of(plan.synth, plan.cameras, settings.pixels, plan.made)
+    data = keypoints_of(plan.synth, plan.cameras, settings.pixels, {*plan.made, *plan.validation})
     console.note(f"{len(data.samples)} synthetic frames.")
     finder = KeypointFinder(settings.size, plan.cameras, settings.pixels)
-    task = KeypointTask(finder, data, set(plan.train), set(plan.validation), group.share(settings.batch))
+    task = KeypointTask(finder, data, set(plan.made), set(plan.validation), group.share(settings.batch))
 
     def packed() -> KeypointModel:
         return pack_keypoints(finder, plan.seen, plan.recipe().as_dict())
@@ -98,17 +101,25 @@ def _prepare(folder: Path, recipe: Recipe, machine: Machine) -> None:
         placing.write_whole(marker, text)
 
 
-def _data(plan: Plan) -> tuple[Samples | None, Samples | None]:
-    real = made = None
-    settings = plan.settings
-    if plan.captures is not None:
-        subjects = {*plan.train, *plan.validation}
-        real = from_captures(plan.captures, plan.labels, plan.cameras, settings.pixels, subjects, settings.thin)
-        console.note(f"{len(real)} real frames, {int(real.labelled.sum())} of them with labels.")
-        if plan.labels is not None and not real.labelled.any():
-            raise DataError(plan.labels, "", f"valid labels of moments of {plan.captures}", "none",
-                            "name the labels of these captures")  # fmt: skip
-    if plan.synth is not None:
-        made = from_synth(plan.synth, plan.cameras, settings.pixels, plan.made)
-        console.note(f"{len(made)} synthetic frames.")
-    return real, made
+def _real(plan: Plan) -> Samples | None:
+    """Frames of the captures. Raises DataError where labels are named and none is of a moment to train on."""
+    if plan.captures is None:
+        return None
+    watched = () if plan.labels is None else plan.validation
+    real = from_captures(plan.captures, plan.labels, plan.cameras, plan.settings.pixels, {*plan.train, *watched},
+                         plan.settings.thin)  # fmt: skip
+    console.note(f"{len(real)} real frames, {int(real.labelled.sum())} of them with labels.")
+    if plan.labels is not None and not real.labelled[real.rows_of(plan.train)].any():
+        raise DataError(plan.labels, "", f"valid labels of moments of {plan.captures} to train on", "none",
+                        "name the labels of these captures")  # fmt: skip
+    return real
+
+
+def _made(plan: Plan) -> Samples | None:
+    """Synthetic frames."""
+    if plan.synth is None:
+        return None
+    watched = plan.validation if plan.labels is None else ()
+    made = from_synth(plan.synth, plan.cameras, plan.settings.pixels, {*plan.made, *watched})
+    console.note(f"{len(made)} synthetic frames.")
+    return made

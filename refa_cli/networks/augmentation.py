@@ -1,6 +1,6 @@
 """What may differ between two frames of the same face: how the headset sits, exposure, noise, a camera that fails.
 
-Pictures are changed where they lie, on a GPU too, so that what comes before a network never waits for the processor.
+Pictures are changed on the device that they lie on: on a GPU, the processor only has to gather them.
 """
 
 from __future__ import annotations

@@ -50,18 +50,16 @@ class Batch:
 
 
 class TrackerTask:
-    """real, made: what to train on, either may be None; train, held: subjects to train and to validate on; batch: how
-    many moments; adaptation: strength of the domain loss, 0 for none."""
+    """real, made: what to train on, either may be None; held: what to validate on; batch: how many moments; adaptation:
+    strength of the domain loss, 0 for none."""
 
     def __init__(
-        self, tracker: Tracker, real: Samples | None, made: Samples | None, train: set[str], held: set[str],
-        batch: int, *, adaptation: float = 1.0,
-        augmentation: Augmentation | None = None,
+        self, tracker: Tracker, real: Pool | None, made: Pool | None, held: Pool | None, batch: int, *,
+        adaptation: float = 1.0, augmentation: Augmentation | None = None,
     ) -> None:  # fmt: skip
         self.tracker, self.batch = tracker, batch
         self.augmentation = Augmentation() if augmentation is None else augmentation
-        self.real, self.made = Pool.of(real, train), Pool.of(made, train)
-        self.held = Pool.of(real, held) or Pool.of(made, held)
+        self.real, self.made, self.held = real, made, held
         both = self.real is not None and self.made is not None
         self.adaptation = adaptation if both else 0.0
         self.discriminator = Discriminator(len(tracker.cameras))

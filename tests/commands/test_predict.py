@@ -19,6 +19,7 @@ from refa_cli.networks.tracker import Tracker
 from refa_cli.runtime.inference import Engine
 from tests.networks.made import SIDE, captures
 
+Captured = pytest.CaptureFixture[str]
 NAMES = ("eye_left", "eye_right", "mouth_left", "mouth_right", "glabella")
 SUBJECTS = ("S0001", "S0002", "S0003")
 
@@ -77,8 +78,19 @@ def test_stopped_and_run_again_it_writes_the_same(
     written = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "again.zarr.partial/S0001/one").iterdir()}
     assert app.main(arguments(folder, again, "--features", str(kept))) == 0
     assert Dataset.read(again, Labels).digest == Dataset.read(whole, Labels).digest
-    assert sorted(path.name for path in kept.rglob("*")) == ["S0001", "S0002", "S0003", *["one.npy"] * 3]
+    assert sorted(path.parent.name for path in kept.rglob("one.npy")) == ["S0001", "S0002", "S0003"]
     assert written and written == {path.name: path.stat().st_mtime_ns for path in (again / "S0001/one").iterdir()}
+
+
+def test_features_of_another_model_are_not_taken(folder: Path, tmp_path: Path, capsys: Captured) -> None:
+    kept = tmp_path / "features"
+    assert app.main(arguments(folder, tmp_path / "preds.zarr", "--features", str(kept))) == 0
+    first = np.load(kept / "S0001/one.npy")
+    other = ["--model", str(model(tmp_path / "other.npz", 5)), "--features", str(kept)]
+    assert app.main(arguments(folder, tmp_path / "others.zarr", *other)) == 2
+    assert "name a new folder" in capsys.readouterr().err
+    assert app.main(arguments(folder, tmp_path / "preds.zarr", *other, "--overwrite")) == 0
+    assert np.abs(np.load(kept / "S0001/one.npy") - first).max() > 0.01
 
 
 def test_a_path_that_comes_to_hold_another_model(folder: Path, tmp_path: Path) -> None:

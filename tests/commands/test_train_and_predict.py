@@ -22,8 +22,10 @@ from refa_cli.formats.labels import Labels
 from refa_cli.formats.model import Model
 from refa_cli.networks import loop
 from refa_cli.networks.packing import Seen, pack, unpack
+from refa_cli.networks.parallel import Group
 from refa_cli.networks.samples import from_captures
 from refa_cli.networks.tracker import Tracker
+from refa_cli.networks.training import TrackerTask
 from refa_cli.runtime.inference import Engine
 from tests.networks.made import SIDE, captures, marked, synth
 
@@ -258,7 +260,31 @@ def test_who_watches_a_training_has_labels(data: Path) -> None:
     adapting = plan_of(data / "captures.zarr", None, marked(data / "two"), ["S0002", "P0001"], 0.5, Settings(), 0)
     assert adapting.train == ("S0001", "S0003", "S0004") and adapting.made == ("P0002",)
     both = plan_of(data / "captures.zarr", None, data / "two" / "synth.zarr", [], 0.5, Settings(), 0)
-    assert both.train == SUBJECTS and len(both.validation) == 1 and both.validation[0] in both.made
+    assert both.train == SUBJECTS and len(both.validation) == len(both.made) == 1
+    with pytest.raises(DataError, match="a subject that is not held out"):
+        plan_of(data / "captures.zarr", None, data / "synth.zarr", ["P0001"], 0.5, Settings(), 0)
+
+
+def test_people_with_labels_alone_watch_by_them(data: Path) -> None:
+    for seed in range(4):
+        plan = plan_of(data / "captures.zarr", data / "labels.zarr" / "S0003", None, [], 0.5, Settings(), seed)
+        assert plan.train == SUBJECTS and plan.validation == ()  # the only one with labels is trained on
+    _, labels = captures(data / "few", SUBJECTS[:2])
+    plan = plan_of(data / "captures.zarr", labels, None, [], 0.5, Settings(), 0)
+    assert len(plan.validation) == 1 and plan.validation[0] in SUBJECTS[:2] and len(plan.train) == 3
+
+
+def test_synthetic_twins_of_people(data: Path) -> None:
+    """`refa synth` names people after the rigs that it is given."""
+    twins = marked(data / "twins", ("S0001", "S0002"))
+    adapting = plan_of(data / "captures.zarr", None, twins, [], 0.5, Settings(), 0)
+    assert adapting.train == SUBJECTS and {*adapting.made, *adapting.validation} == {"S0001", "S0002"}
+    task, _ = work._tracker(replace(adapting, settings=Settings(pixels=SIDE, batch=8)), Group())
+    assert isinstance(task, TrackerTask) and task.adaptation == 1
+    assert task.real is not None and set(task.real.samples.subjects) == set(SUBJECTS)
+    assert task.held is not None and task.held.samples.labelled[task.held.rows].all()
+    taught = plan_of(data / "captures.zarr", data / "labels.zarr", twins, ["S0003", "S0004"], 0.5, Settings(), 0)
+    assert not {*taught.train, *taught.made} & set(taught.validation)
 
 
 def test_statistics_are_of_cameras_that_are_there() -> None:

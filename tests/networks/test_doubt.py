@@ -9,6 +9,7 @@ import torch
 
 from refa_cli.face.shapes import INDEX
 from refa_cli.networks.loop import Schedule, train
+from refa_cli.networks.pool import Pool
 from refa_cli.networks.samples import Samples
 from refa_cli.networks.tracker import Tracker
 from refa_cli.networks.training import TrackerTask, evaluated
@@ -28,7 +29,12 @@ def half_blind(count: int, seed: int) -> Samples:
 def test_doubt_is_larger_where_pictures_tell_nothing(tmp_path: Path) -> None:
     torch.manual_seed(0)
     tracker = Tracker("small", CAMERAS, SIDE)
-    train(TrackerTask(tracker, half_blind(300, 0), None, {"S0001"}, set(), 16), Schedule(150, every=1000), tmp_path, 0)
+    train(
+        TrackerTask(tracker, Pool.of(half_blind(300, 0), {"S0001"}), None, None, 16),
+        Schedule(150, every=1000),
+        tmp_path,
+        0,
+    )
     fresh = half_blind(200, 1)
     told, _, spread, _ = evaluated(tracker, fresh, np.arange(200))
     error, doubt = np.abs(told - fresh.weights)[:, INDEX["JawDrop"]], spread[:, 2]

@@ -124,4 +124,4 @@ def test_it_learns_to_find_what_is_there(tmp_path: Path) -> None:
 
 def test_what_it_trains_on_must_be_synthetic(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert app.main(["train", "--task", "keypoints", "-o", str(tmp_path / "k.npz")]) == 2
-    assert "synthetic frames alone" in capsys.readouterr().err
+    assert "one store of synthetic frames" in capsys.readouterr().err
