@@ -5,24 +5,25 @@ Uses the folder of tracker.py and trains what is missing there; writes adaptatio
 
 from __future__ import annotations
 
-import sys
 from datetime import date
-from pathlib import Path
 
 from compared import by_subject, draw, features, table, told_apart
 from tracker import ADAPTED, EVERYTHING, LABELS, PLAIN
-from trained import FOLDER, PEOPLE, STEPS, all_trained, prepare
+from trained import FOLDER, PEOPLE, STEPS, all_trained, given, prepare
+
+THIN = 9
+"""Every so many frames of people's recordings are looked at for the picture."""
 
 
 def main() -> None:
     """Compares, draws, writes."""
-    out, seeds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    out, seeds = given()
     prepare(out, made=("synth.zarr",))
     variants = (ADAPTED, PLAIN, LABELS, EVERYTHING)
     preds = all_trained(out, variants, seeds)
     held = {how: by_subject(out, PEOPLE, preds[how.name]) for how in variants}
-    spaces = {"with adaptation": features(out, ADAPTED, 0), "without": features(out, PLAIN, 0)}
-    apart = {title: told_apart(*space) for title, space in spaces.items()}
+    spaces = {"with adaptation": features(out, ADAPTED, 0, THIN), "without": features(out, PLAIN, 0, THIN)}
+    apart = {title: told_apart(space) for title, space in spaces.items()}
     draw(spaces, FOLDER / "adaptation.png")
     page = f"""# Adaptation, and the eyes' own branch
 
@@ -37,7 +38,7 @@ come from another renderer: [traced.md](traced.md).
 | --- | --- | --- | --- |
 {table(held[ADAPTED], held[PLAIN])}
 
-A linear discriminant, fitted to the features of half of the frames, tells real from synthetic ones among the others in
+A linear discriminant, fitted to the features of half of the people, tells real from synthetic frames of the others in
 {apart["with adaptation"]:.1%} of cases with adaptation and in {apart["without"]:.1%} without (50 % is chance).
 
 ![First two principal components of the features, each dot a frame: with adaptation and without](adaptation.png)

@@ -95,11 +95,11 @@ def measured(out: Path, what: str) -> tuple[float, float, float]:
     if what != "synthetic frames":
         people = [path.name for path in (out / "synth.zarr").iterdir() if path.is_dir()]
         made = from_synth(out / "synth.zarr", cameras, PIXELS, people)
-    trained_on = {*PEOPLE.trained, *(made.subjects if made is not None else ())}
     with left_out(what), tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(0)
         network = Tracker("small", cameras, PIXELS)
-        task = training.TrackerTask(network, real, made, trained_on, set(), BATCH, adaptation=0.0)
+        pools = (pool.Pool.of(real, PEOPLE.trained), None if made is None else pool.Pool.of(made, made.subjects))
+        task = training.TrackerTask(network, *pools, None, BATCH, adaptation=0.0)
         loop.train(task, loop.Schedule(STEPS, every=10**6), Path(folder), 0)
         test = from_captures(captures, labels, cameras, PIXELS, PEOPLE.tested, THIN)
         rows = np.flatnonzero(test.labelled)

@@ -6,7 +6,6 @@ and writes tracker.md.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -21,7 +20,8 @@ from trained import (
     STEPS,
     Variant,
     all_trained,
-    constants,
+    constants_told,
+    given,
     made_told,
     measured,
     prepare,
@@ -66,14 +66,13 @@ def doubts_of(out: Path, stores: Sequence[Path]) -> list[str]:
 
 def main() -> None:
     """Trains all, writes the page."""
-    out, seeds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    out, seeds = given()
     prepare(out, made=("synth.zarr",))
     preds = all_trained(out, list(VARIANTS.values()), seeds)
     rows = {what: [measured(out, store) for store in preds[how.name]] for what, how in VARIANTS.items()}
-    fixed = constants(out)
-    told = ", ".join(f"{kind} {value:.2f} mm" for kind, value in fixed.items())
+    told, best = constants_told(out)
     first = next(iter(VARIANTS))
-    below = 1 - np.mean([row["surface_mm"] for row in rows[first]]) / min(fixed.values())
+    below = 1 - np.mean([row["surface_mm"] for row in rows[first]]) / best
     page = f"""# How good a tracker gets on people it has never seen
 
 `make -C benchmarks tracker SEEDS={seeds}`: {PEOPLE.train} simulated people to train on, {PEOPLE.test} to test on

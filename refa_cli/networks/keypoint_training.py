@@ -25,6 +25,8 @@ from refa_cli.networks.samples import Samples, from_synth
 MAP_WEIGHT, SEEN_WEIGHT, SPREAD_WEIGHT = 0.3, 0.02, 0.01
 """Of the maps' cross-entropy, of visibility's, and of the spread's likelihood, beside distances in shares of the
 picture. Maps that are asked for their mean alone stay as wide as a quarter of the picture, and find less."""
+SHIFTS: Final = ((0, 0), (2, 2), (2, 0), (0, 2))
+"""Pixels across and down; a cell of the maps has four."""
 VALIDATED: Final = 300
 """Frames that a validation looks at."""
 
@@ -109,16 +111,29 @@ class KeypointTask:
         return {"validation": float(np.median(off)) if len(off) else float("nan")}
 
 
-def located(finder: KeypointFinder, samples: Samples, rows: np.ndarray) -> tuple[F32, F32, F32]:
+def located(finder: KeypointFinder, samples: Samples, rows: NDArray[np.intp], looks: int = 1) -> tuple[F32, F32, F32]:
     """place [N, C, 100, 2], spread [N, C, 100] and probability of being seen [N, C, 100] of some rows, in pictures as
-    cameras deliver them."""
+    cameras deliver them.
+
+    looks: from 1 to 4, how often a picture is looked at; maps are coarse, and what is found depends a little on how a
+    picture lies on their cells. Each look shifts it by half a cell, and means are told.
+    """
     finder.eval()
     parts = []
     with torch.no_grad():
         for start in range(0, len(rows), 32):
             frames = torch.from_numpy(np.ascontiguousarray(samples.frames[rows[start : start + 32]])).float()
-            out = finder(frames.to(next(finder.parameters()).device))
-            told = turned(finder.cameras, out.place, out.spread, torch.sigmoid(out.seen))
+            frames = frames.to(next(finder.parameters()).device)
+            looked = [_shifted(finder, frames, *shift) for shift in SHIFTS[:looks]]
+            told = turned(finder.cameras, *(torch.stack(values).mean(0) for values in zip(*looked, strict=True)))
             parts.append([value.float().cpu().numpy() for value in told])
     place, spread, seen = (np.concatenate(column) for column in zip(*parts, strict=True))
     return place, spread, seen
+
+
+def _shifted(finder: KeypointFinder, frames: Tensor, across: int, down: int) -> tuple[Tensor, Tensor, Tensor]:
+    """place, spread, probability of being seen, found in frames [N, C, S, S] that are moved by some pixels."""
+    side = frames.shape[-1]
+    moved = nn.functional.pad(frames, (across, 0, down, 0), mode="replicate")[:, :, :side, :side]
+    out = finder(moved)
+    return out.place - out.place.new_tensor([across, down]) / side, out.spread, torch.sigmoid(out.seen)

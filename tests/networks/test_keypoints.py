@@ -113,8 +113,12 @@ def test_it_learns_to_find_what_is_there(tmp_path: Path) -> None:
     model = KeypointModel.read(out)
     assert set(model.training_subjects) == {"P0001", "P0002"}
     data = keypoints_of(store, Cameras(NAMES, NAMES), SIDE, ("P0001", "P0002"))
-    place, spread, seen = located(unpack_keypoints(model), data.samples, np.arange(len(data.samples)))
+    everything = np.arange(len(data.samples))
+    finder = unpack_keypoints(model)
+    place, spread, seen = located(finder, data.samples, everything)
     off = np.linalg.norm(place - data.place, axis=-1)
+    more = np.linalg.norm(located(finder, data.samples, everything, looks=4)[0] - data.place, axis=-1)
+    assert np.median(more[data.seen]) < 1.1 * np.median(off[data.seen])
     assert np.median(off[data.seen]) < 1.5 / SIDE
     assert seen[data.seen].mean() > seen[~data.seen].mean() + 0.3
     assert (spread > 0).all()
