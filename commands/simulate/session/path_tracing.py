@@ -42,7 +42,6 @@ BRIGHTER: Final = 6.0
 LED_RADIUS: Final = 0.0008
 TILES: Final = 4
 """Along each side of a picture."""
-MARGIN: Final = 1.04
 EYES: Final = ("sclera", "iris", "pupil")
 
 
@@ -91,10 +90,13 @@ def tiles_of(lens: Lens, count: int = TILES) -> tuple[Tile, ...]:
             axes = np.stack([right, np.cross(ahead, right), ahead])
             seen = rays @ axes.T
             flat = seen[..., :2] / seen[..., 2:]
-            half = MARGIN * float(np.nanmax(np.abs(flat)))
+            widest = float(np.nanmax(np.abs(flat)))
             steps = np.concatenate([np.abs(np.diff(flat[..., 0], axis=1)).ravel(),
                                     np.abs(np.diff(flat[..., 1], axis=0)).ravel()])  # fmt: skip
-            size = int(np.clip(np.ceil(2 * half / max(float(np.nanmedian(steps)), 1e-6)), 8, 2048))
+            size = int(np.clip(np.ceil(2 * widest / max(float(np.nanmedian(steps)), 1e-6)), 6, 2046)) + 2
+            half = (
+                widest * size / (size - 2)
+            )  # the outermost rays lie half a pixel within the outermost pixels' centres
             at = (flat / half + 1) / 2 * size - 0.5
             out.append(Tile(window, axes, half, size, np.moveaxis(at[..., ::-1], -1, 0)))
     return tuple(out)
