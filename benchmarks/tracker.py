@@ -86,7 +86,8 @@ Surface: distance from the true face on vertices that truly move by more than 1 
 {told}. The first row is {below:.0%} below the best of them; what more people
 and a longer training bring: [longer.md](longer.md).
 
-The paper's own scores (its Table 1) are of other people and another reading of the scores; they are not put beside these.
+The scores of the paper (its Table 1) are of other people and another reading of the scores: they do not stand beside
+these.
 
 Winks: error of both EyesClosed weights while one eye is truly shut and the other is open.
 
