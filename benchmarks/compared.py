@@ -111,8 +111,9 @@ def table(first: dict[str, dict[str, float | None]], second: dict[str, dict[str,
     lines = []
     for name, title in SHOWN.items():
         gap: Difference | None = gaps.get(name)
-        means = [np.mean([v for row in held.values() if (v := row.get(name)) is not None]) for held in (first, second)]
         if gap is not None:
+            means = [np.mean([v for row in held.values() if (v := row.get(name)) is not None])
+                     for held in (first, second)]  # fmt: skip
             lines.append(f"| {title} | {means[0]:.4f} | {means[1]:.4f} | {gap.mean:+.4f} ({gap.low:+.4f} to "
                          f"{gap.high:+.4f}) |")  # fmt: skip
     return "\n".join(lines)

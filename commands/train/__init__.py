@@ -64,7 +64,7 @@ def run(
 
     Subjects are split, never frames: some to train on, some to watch the training by, and those --held-out, which
     nothing here looks at; the model remembers whom it has seen. With captures and synthetic frames, half of every
-    batch is of either kind, and a discriminator behind gradient reversal is to make their features alike; captures
+    batch is of either kind, and a discriminator behind gradient reversal draws their features together; captures
     without labels take part in that alone. Killed and run again it goes on from its last checkpoint, with the same
     result.
 
